@@ -83,7 +83,11 @@ def test(settings: Settings, arguments: list[str]) -> int:
             return _judged(own, [*command, *arguments], "All tests passed", bad)
         failed = _judged(own, command, "All tests but the last passed", bad, seen)
         last = ["--test", "permissions", "--", "--ignored"]
-        return failed or _judged(own, [*command, *last], "All tests passed", bad, seen)
+        failed = failed or _judged(own, [*command, *last], "All tests passed", bad, seen)
+        if not failed and not shutil.which("chromedriver"):
+            say("  The pages were not opened in a browser, because chromedriver is missing. On Debian and Ubuntu:")
+            say("  apt-get install chromium chromium-driver")
+        return failed
 
 
 def chaos(settings: Settings, arguments: list[str]) -> int:

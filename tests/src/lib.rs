@@ -5,6 +5,7 @@
 //! - [`queue`] reads what arrives on a queue.
 //! - [`stack`] finds the local stack that `make test` started, and makes clients for it.
 //! - [`partner_simulator`] tells a partner's server what to answer, and asks what it received.
+//! - [`node`] installs the packages of npm that tests use.
 //! - [`operator`] runs the operator's command on that stack.
 //! - [`payload`] builds the events that API Gateway, SQS and DynamoDB streams send to functions.
 //!
@@ -30,6 +31,7 @@ use std::{
 use jiff::Timestamp;
 
 mod loopback;
+pub mod node;
 pub mod operator;
 pub mod partner_simulator;
 pub mod payload;

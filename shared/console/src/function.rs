@@ -78,6 +78,7 @@ impl Ports for Deployed {
     type Issuer = Oidc;
     type Sessions = DynamoSessions;
     type Configuration = Configuration;
+    type Audits = DynamoAudit;
     type Listings = DynamoListings;
     type Inbound = History;
     type Deliveries = DynamoDeliveryRecords;
@@ -171,6 +172,7 @@ impl ConsoleFunction {
             issuer,
             sessions: DynamoSessions::new(client.clone(), sessions, audits.clone()),
             configuration: Configuration::new(client.clone(), partners, secrets, audit.clone()),
+            audits: audits.clone(),
             trace: Trace {
                 listings: DynamoListings::new(client.clone(), lookups, |origin| {
                     match origin {

@@ -18,6 +18,8 @@ const OPERATORS: &[(&str, &str)] = &[
     ("/refusals", "Refusals"),
     ("/postbacks", "Postbacks"),
     ("/webhooks", "Webhooks"),
+    ("/partners", "Partners"),
+    ("/audit", "Changes"),
 ];
 
 /// Lists the pages of partners, in the order of the navigation.

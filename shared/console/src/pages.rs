@@ -1,9 +1,11 @@
 //! The pages. Each file serves one page, or a page and the changes that it offers.
 
 mod answer;
+pub(crate) mod audit;
 pub(crate) mod conflicts;
 mod listed;
 pub(crate) mod overview;
+pub(crate) mod partners;
 pub(crate) mod portal;
 pub(crate) mod postbacks;
 pub(crate) mod refusals;

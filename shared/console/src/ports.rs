@@ -4,8 +4,8 @@ use app::{
     accept_postback::AcceptPostback,
     operators::trace::Trace,
     ports::{
-        Catalogues, Clock, DeliveryRecords, InboundRecords, KnownRecipient, Listings, Participants, Partners,
-        Randomness, ResendQueue, Resolutions, Resubmissions, Rounds, Sessions, Source, Unavailable,
+        AuditTrail, Catalogues, Clock, DeliveryRecords, InboundRecords, KnownRecipient, Listings, Participants,
+        Partners, Randomness, ResendQueue, Resolutions, Resubmissions, Rounds, Sessions, Source, Unavailable,
     },
 };
 use domain::{
@@ -19,6 +19,7 @@ pub(crate) trait Ports: Send + Sync + 'static {
     type Issuer: Issuer + 'static;
     type Sessions: Sessions + 'static;
     type Configuration: Partners + 'static;
+    type Audits: AuditTrail + 'static;
     type Listings: Listings + 'static;
     type Inbound: InboundRecords + 'static;
     type Deliveries: DeliveryRecords + 'static;
@@ -52,6 +53,7 @@ pub(crate) struct Console<P: Ports> {
     pub(crate) issuer: P::Issuer,
     pub(crate) sessions: P::Sessions,
     pub(crate) configuration: P::Configuration,
+    pub(crate) audits: P::Audits,
     pub(crate) trace: TraceOf<P>,
     pub(crate) click_keys: P::ClickKeys,
     pub(crate) resolutions: P::Resolutions,

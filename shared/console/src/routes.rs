@@ -12,7 +12,7 @@ use domain::session::Role;
 
 use crate::{
     guard::{Access, guard, unknown},
-    pages::{conflicts, overview, portal, postbacks, refusals, search, session, style, webhooks},
+    pages::{audit, conflicts, overview, partners, portal, postbacks, refusals, search, session, style, webhooks},
     ports::{Console, Ports},
 };
 
@@ -50,6 +50,12 @@ pub(crate) fn routes<P: Ports>() -> Vec<Route<P>> {
         shows("/webhooks", Operators(Role::Viewer), get(webhooks::list::<P>)),
         shows("/webhook", Operators(Role::Viewer), get(webhooks::one::<P>)),
         changes("/webhook", Operators(Role::Operator), post(webhooks::send_again::<P>)),
+        shows("/partners", Operators(Role::Viewer), get(partners::list::<P>)),
+        shows("/partner", Operators(Role::Viewer), get(partners::one::<P>)),
+        changes("/partner", Operators(Role::Operator), post(partners::change::<P>)),
+        changes("/partners-link", Operators(Role::Operator), post(partners::credentials::link::<P>)),
+        changes("/partners-token", Operators(Role::Admin), post(partners::credentials::token::<P>)),
+        shows("/audit", Operators(Role::Viewer), get(audit::list::<P>)),
         shows("/portal", Anybody, get(portal::enter::<P>)),
         changes("/portal", Anybody, post(portal::follow::<P>)),
         changes("/try", Partners, post(portal::try_out::<P>)),

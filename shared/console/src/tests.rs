@@ -2,6 +2,7 @@
 
 mod attacks;
 mod pages;
+mod partners;
 mod portal;
 mod rig;
 mod sign_in;

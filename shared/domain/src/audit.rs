@@ -68,6 +68,17 @@ pub enum Channel {
     Unknown,
 }
 
+impl Channel {
+    /// Returns the name of the tool.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Postbackctl => "postbackctl",
+            Self::Console => "console",
+            Self::Unknown => "a tool unknown to this version",
+        }
+    }
+}
+
 /// Names the actions of operators.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

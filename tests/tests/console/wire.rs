@@ -131,10 +131,27 @@ async fn the_pages_make_the_calls_that_the_role_allows() {
         let listed = browser.open(&format!("{list}provider={}", partner.name)).await;
         assert_eq!(listed.status, 200, "{listed:?}");
     }
+    let examined = browser.open(&format!("/partner?name={}", partner.name)).await;
+    assert!(examined.text.contains("How it does"), "{examined:?}");
+    for wanted in ["pause", "resume"] {
+        let change = [("name", partner.name.as_str()), ("part", "webhooks"), ("do", wanted), ("why", "x")];
+        assert_eq!(browser.send(&examined, "/partner", &change).await.status, 303);
+    }
+    let named = [("name", partner.name.as_str()), ("why", "x")];
+    assert_eq!(browser.send(&examined, "/partners-link", &named).await.status, 200);
+    let changes = browser.open(&format!("/audit?provider={}", partner.name)).await;
+    assert!(changes.text.contains("resume partner"), "{changes:?}");
     let again = [("id", owed.as_str()), ("why", "x")];
     // The partner has no such campaign, so the webhook cannot be sent.
     assert_eq!(browser.send(&one, "/webhook", &again).await.status, 409);
     assert_eq!(browser.send(&one, "/sign-out", &[]).await.status, 303);
+
+    assert_eq!(browser.sign_in("admin").await.status, 303);
+    let examined = browser.open(&format!("/partner?name={}", partner.name)).await;
+    for wanted in ["add", "drop"] {
+        let change = [("name", partner.name.as_str()), ("do", wanted), ("why", "x")];
+        assert_eq!(browser.send(&examined, "/partners-token", &change).await.status, 200);
+    }
 }
 
 /// Opens the partner's portal and tries a call of a transaction.

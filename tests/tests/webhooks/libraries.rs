@@ -1,6 +1,6 @@
 //! Verifies webhooks with the libraries of Standard Webhooks, by the examples that partners copy.
 //!
-//! The libraries are installed once, under `target` and `.venv`, and again if their pinned versions change.
+//! The library of Python is installed once, under `.venv`, and again if its pinned version changes.
 
 use std::{
     fs,
@@ -13,7 +13,10 @@ use std::{
 use axum::http::{HeaderMap, HeaderName, Method};
 use domain::outbound::webhook;
 use serde_json::Value;
-use tests::partner_simulator::{Request, Script};
+use tests::{
+    node::libraries,
+    partner_simulator::{Request, Script},
+};
 
 use super::{Fixture, NEWER, SECRET};
 
@@ -61,17 +64,7 @@ static PYTHON: LazyLock<PathBuf> = LazyLock::new(|| {
 
 /// Holds the folder beside which Node finds the library, or nothing on a machine without Node.
 static NODE: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
-    Command::new("npm").arg("--version").output().ok()?;
-    let (pinned, folder) = (repository().join("tests/libraries"), repository().join("target/libraries"));
-    let (lock, installed) = (fs::read(pinned.join("package-lock.json")).unwrap(), folder.join("installed"));
-    if fs::read(&installed).ok().as_deref() != Some(lock.as_slice()) {
-        fs::create_dir_all(&folder).unwrap();
-        for file in ["package.json", "package-lock.json"] {
-            fs::copy(pinned.join(file), folder.join(file)).unwrap();
-        }
-        done(Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder));
-        fs::write(installed, &lock).unwrap();
-    }
+    let folder = libraries()?.to_owned();
     // Node looks for a library beside the file that imports it.
     fs::copy(example("webhook-library.mjs"), folder.join("webhook-library.mjs")).unwrap();
     Some(folder)

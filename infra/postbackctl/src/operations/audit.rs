@@ -3,12 +3,9 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use app::operators::audit;
+use app::operators::audit::{self, action_words, subject_words};
 use clap::Args;
-use domain::{
-    audit::{AuditRecord, Subject},
-    jiff::Timestamp,
-};
+use domain::{audit::AuditRecord, jiff::Timestamp};
 use serde_json::json;
 
 use crate::{Connection, ask, output::say, terminal::printable};
@@ -38,7 +35,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
         eprintln!("no changes in this period; older records may have expired");
     }
     for record in &records {
-        for line in lines(record)? {
+        for line in lines(record) {
             say!("{}", printable(&line))?;
         }
     }
@@ -46,36 +43,15 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
 }
 
 /// Returns a record as text: one line, and an indented line for each detail.
-fn lines(record: &AuditRecord) -> Result<Vec<String>> {
+fn lines(record: &AuditRecord) -> Vec<String> {
     let AuditRecord { at, author, action, subject, why, details, .. } = record;
-    let action = serde_json::to_value(action)?;
-    let action = action.as_str().unwrap_or_default().replace('_', " ");
-    let mut lines = vec![format!("{at:.3}  {action}: {}, by {author}", words(subject))];
+    let (action, subject) = (action_words(*action), subject_words(subject));
+    let mut lines = vec![format!("{at:.3}  {action}: {subject}, by {author}")];
     lines.extend(why.iter().map(|why| format!("    why: {why}")));
     for (name, value) in details {
         let mut values = value.lines();
         lines.push(format!("    {name}: {}", values.next().unwrap_or_default()));
         lines.extend(values.map(|value| format!("        {value}")));
     }
-    Ok(lines)
-}
-
-fn words(subject: &Subject) -> String {
-    match subject {
-        Subject::Partner { provider } => provider.to_string(),
-        Subject::SystemKeys => "the system's keys".to_owned(),
-        Subject::Catalogue => "the campaigns of all partners".to_owned(),
-        Subject::Conflict { provider, content_id } | Subject::Refusal { provider, content_id } => {
-            format!("{provider}, content id {content_id}")
-        }
-        Subject::Conversions { providers, from, to } => {
-            let providers: Vec<&str> = providers.iter().map(domain::values::ids::Provider::as_str).collect();
-            format!("conversions of {}, from {from:.3} to {to:.3}", providers.join(", "))
-        }
-        Subject::Delivery { provider, delivery_id } => format!("{provider}, delivery {delivery_id}"),
-        Subject::Queue { queue } => format!("queue {queue}"),
-        Subject::Lookups => "the lookups".to_owned(),
-        Subject::Person => "a person".to_owned(),
-        Subject::Unknown => "unknown to this version of postbackctl".to_owned(),
-    }
+    lines
 }

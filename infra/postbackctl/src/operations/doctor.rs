@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use app::operators::doctor::{Doctor, Finding, Level};
+use app::operators::doctor::{Doctor, Finding, Level, dead_letters};
 use clap::Args;
 use domain::jiff::Timestamp;
 use serde_json::json;
@@ -26,20 +26,20 @@ pub(crate) async fn run(stack: &str, Arguments { provider, since, json }: Argume
     let provider = ask::provider(&provider)?;
     let connection = Connection::open(stack).await?;
     let doctor = Doctor {
-        partners: connection.configuration(),
-        trail: connection.audit(),
-        listings: connection.lookups(),
-        inbound: connection.history(),
-        deliveries: connection.delivery_records(),
-        queues: connection.dead_letter_queues(),
+        partners: &connection.configuration(),
+        trail: &connection.audit(),
+        listings: &connection.lookups(),
+        inbound: &connection.history(),
+        deliveries: &connection.delivery_records(),
     };
-    let findings = doctor.examine(&provider, (since, ask::now())).await?;
+    let mut findings = doctor.examine(&provider, (since, ask::now())).await?;
+    findings.extend(dead_letters(&connection.dead_letter_queues(), &provider).await);
     if json {
         say!("{}", json!({"provider": provider, "since": format!("{since:.3}"), "findings": findings}))?;
         return Ok(ExitCode::SUCCESS);
     }
     for finding in &findings {
-        say!("{}", printable(&line(finding)?))?;
+        say!("{}", printable(&line(finding)))?;
         if let Some(cure) = &finding.cure {
             say!("      {}", printable(cure))?;
         }
@@ -47,13 +47,11 @@ pub(crate) async fn run(stack: &str, Arguments { provider, since, json }: Argume
     Ok(ExitCode::SUCCESS)
 }
 
-fn line(Finding { level, about, found, .. }: &Finding) -> Result<String> {
+fn line(Finding { level, about, found, .. }: &Finding) -> String {
     let level = match level {
         Level::Good => "good",
         Level::Note => "note",
         Level::Act => "ACT ",
     };
-    let about = serde_json::to_value(about)?;
-    let about = about.as_str().unwrap_or_default().replace('_', " ");
-    Ok(format!("{level}  {about}: {found}"))
+    format!("{level}  {}: {found}", about.words())
 }

@@ -1,7 +1,7 @@
 //! Lists the changes that operators have made.
 
 use domain::{
-    audit::{AuditRecord, day},
+    audit::{Action, AuditRecord, Subject, day},
     jiff::{SignedDuration, Timestamp},
     retention::Expiring,
     values::ids::Provider,
@@ -32,10 +32,37 @@ pub async fn list(
     Ok(found)
 }
 
+/// Names an action for people.
+pub fn action_words(action: Action) -> String {
+    let name = serde_json::to_value(action).unwrap_or_default();
+    name.as_str().unwrap_or_default().replace('_', " ")
+}
+
+/// Names a subject for people.
+pub fn subject_words(subject: &Subject) -> String {
+    match subject {
+        Subject::Partner { provider } => provider.to_string(),
+        Subject::SystemKeys => "the system's keys".to_owned(),
+        Subject::Catalogue => "the campaigns of all partners".to_owned(),
+        Subject::Conflict { provider, content_id } | Subject::Refusal { provider, content_id } => {
+            format!("{provider}, content id {content_id}")
+        }
+        Subject::Conversions { providers, from, to } => {
+            let providers: Vec<&str> = providers.iter().map(Provider::as_str).collect();
+            format!("conversions of {}, from {from:.3} to {to:.3}", providers.join(", "))
+        }
+        Subject::Delivery { provider, delivery_id } => format!("{provider}, delivery {delivery_id}"),
+        Subject::Queue { queue } => format!("queue {queue}"),
+        Subject::Lookups => "the lookups".to_owned(),
+        Subject::Person => "a person".to_owned(),
+        Subject::Unknown => "unknown to this version".to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use domain::{
-        audit::{Action, Author, Channel, Operation, Subject},
+        audit::{Author, Channel, Operation},
         jiff::ToSpan,
     };
 

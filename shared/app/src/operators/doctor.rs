@@ -31,19 +31,17 @@ const MOST: usize = 1000;
 const CREDENTIALS_SEARCHED: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// The use case, over its ports.
-pub struct Doctor<P, T, L, I, D, Q> {
+pub struct Doctor<'a, P, T, L, I, D> {
     /// The partners.
-    pub partners: P,
+    pub partners: &'a P,
     /// The audit records.
-    pub trail: T,
+    pub trail: &'a T,
     /// The lookups.
-    pub listings: L,
+    pub listings: &'a L,
     /// Recorded postbacks, refusals and conflicts.
-    pub inbound: I,
+    pub inbound: &'a I,
     /// The deliveries.
-    pub deliveries: D,
-    /// The dead-letter queues.
-    pub queues: Q,
+    pub deliveries: &'a D,
 }
 
 /// Says what an operator has to do about a finding.
@@ -78,6 +76,21 @@ pub enum About {
     DeadLetters,
 }
 
+impl About {
+    /// Returns the name of the part for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Pause => "pause",
+            Self::Credential => "credential",
+            Self::Postbacks => "postbacks",
+            Self::Refusals => "refusals",
+            Self::Conflicts => "conflicts",
+            Self::Webhooks => "webhooks",
+            Self::DeadLetters => "dead letters",
+        }
+    }
+}
+
 /// A finding about a partner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
@@ -110,16 +123,15 @@ pub enum DoctorFault {
     Unknown(Provider),
 }
 
-impl<P, T, L, I, D, Q> Doctor<P, T, L, I, D, Q>
+impl<P, T, L, I, D> Doctor<'_, P, T, L, I, D>
 where
     P: Partners,
     T: AuditTrail,
     L: Listings,
     I: InboundRecords,
     D: DeliveryRecords,
-    Q: DeadLetterQueues,
 {
-    /// Examines what happened since an instant, and what is so now.
+    /// Examines what happened since an instant, and what is so now. Dead letters are examined by [`dead_letters`].
     pub async fn examine(
         &self,
         provider: &Provider,
@@ -127,7 +139,7 @@ where
     ) -> Result<Vec<Finding>, DoctorFault> {
         let item = self.partners.partner(provider).await?;
         let item = item.ok_or_else(|| DoctorFault::Unknown(provider.clone()))?;
-        let records = audit::list(&self.trail, (now - CREDENTIALS_SEARCHED, now), Some(provider)).await;
+        let records = audit::list(self.trail, (now - CREDENTIALS_SEARCHED, now), Some(provider)).await;
         let (refusal, conflict) = (RefusalKind::Refusal, RefusalKind::Conflict);
         let parts = [
             Ok(findings::pauses(provider, item.pauses)),
@@ -145,7 +157,6 @@ where
             told(About::Webhooks, self.owed(provider, since, now).await, |owed| {
                 findings::webhooks(&item, &owed, (since, now))
             }),
-            told(About::DeadLetters, self.letters(provider).await, |letters| findings::letters(&letters)),
         ];
         let all = parts.into_iter().flat_map(|part| part.unwrap_or_else(|unread| vec![unread]));
         Ok(all.collect())
@@ -154,7 +165,7 @@ where
     /// Returns the instant of the newest recorded transaction's first postback.
     async fn last_accepted(&self, provider: &Provider, now: Timestamp) -> Result<Option<Timestamp>, String> {
         let wanted = postbacks::Wanted { page: Page { most: 1, ..Page::default() }, ..postbacks::Wanted::default() };
-        let listed = postbacks::list((&self.listings, &self.inbound), &one(provider), &wanted, now).await;
+        let listed = postbacks::list((self.listings, self.inbound), &one(provider), &wanted, now).await;
         let listed = listed.map_err(|fault| fault.to_string())?;
         Ok(listed.transactions.first().map(|transaction| transaction.recorded_at))
     }
@@ -167,7 +178,7 @@ where
         now: Timestamp,
     ) -> Result<Newest<StoredRefusal>, String> {
         let page = Page { since, after: None, most: MOST };
-        let listed = refusals::list((&self.listings, &self.inbound), kind, &one(provider), &page, now).await;
+        let listed = refusals::list((self.listings, self.inbound), kind, &one(provider), &page, now).await;
         let listed = listed.map_err(|fault| fault.to_string())?;
         let items = listed.items.into_iter().map(|refused| refused.stored).collect();
         Ok(Newest { items, has_more: !listed.more.is_empty() })
@@ -176,20 +187,30 @@ where
     async fn owed(&self, provider: &Provider, since: Timestamp, now: Timestamp) -> Result<Newest<Delivery>, String> {
         let page = Page { since: Some(since), after: None, most: MOST };
         let wanted = deliveries::Wanted { page, ..deliveries::Wanted::default() };
-        let listed = deliveries::list(&self.listings, &self.deliveries, &one(provider), &wanted, now).await;
+        let listed = deliveries::list(self.listings, self.deliveries, &one(provider), &wanted, now).await;
         let listed = listed.map_err(|fault| fault.to_string())?;
         let items = listed.deliveries.into_iter().map(|stored| stored.delivery).collect();
         Ok(Newest { items, has_more: !listed.more.is_empty() })
     }
+}
 
-    /// Counts the letters that name the partner, among the first of each queue.
-    async fn letters(&self, provider: &Provider) -> Result<BTreeMap<DeadLetterQueue, usize>, String> {
-        let look = look(&self.queues, &DeadLetterQueue::ALL, MOST).await;
-        let look = look.map_err(|(LookFault::Unread(fault) | LookFault::Hidden(fault))| fault.to_string())?;
-        let theirs = |letters: &[DeadLetter]| letters.iter().filter(|letter| findings::names(letter, provider)).count();
-        let counted = look.queues.iter().map(|contents| (contents.queue, theirs(&contents.letters)));
-        Ok(counted.filter(|(_, letters)| *letters > 0).collect())
-    }
+/// Examines the dead letters of a partner. It hides the letters from other receivers for some seconds, as every look at
+/// them does.
+pub async fn dead_letters(queues: &impl DeadLetterQueues, provider: &Provider) -> Vec<Finding> {
+    let counted = letters(queues, provider).await;
+    told(About::DeadLetters, counted, |letters| findings::letters(&letters)).unwrap_or_else(|unread| vec![unread])
+}
+
+/// Counts the letters that name the partner, among the first of each queue.
+async fn letters(
+    queues: &impl DeadLetterQueues,
+    provider: &Provider,
+) -> Result<BTreeMap<DeadLetterQueue, usize>, String> {
+    let look = look(queues, &DeadLetterQueue::ALL, MOST).await;
+    let look = look.map_err(|(LookFault::Unread(fault) | LookFault::Hidden(fault))| fault.to_string())?;
+    let theirs = |letters: &[DeadLetter]| letters.iter().filter(|letter| findings::names(letter, provider)).count();
+    let counted = look.queues.iter().map(|contents| (contents.queue, theirs(&contents.letters)));
+    Ok(counted.filter(|(_, letters)| *letters > 0).collect())
 }
 
 fn one(provider: &Provider) -> [Provider; 1] {

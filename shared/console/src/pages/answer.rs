@@ -55,7 +55,7 @@ fn receipt_of(receipt: &Receipt) -> Markup {
 
 fn differences(Contradiction { differences, .. }: &Contradiction) -> Markup {
     html! {
-        div.wide { table.sides {
+        div.wide tabindex="0" { table.sides {
             thead { tr { th scope="col" { "parameter" } th scope="col" { "recorded" } th scope="col" { "sent" } } }
             tbody { @for (name, one) in differences {
                 tr.differs { th scope="row" { (value(name)) } td { (value(&one.original)) } td { (value(&one.sent)) } }

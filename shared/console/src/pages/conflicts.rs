@@ -154,7 +154,7 @@ fn sides(refused: &Refused) -> Markup {
     rows.extend(others);
     let is_recorded = refused.current.as_ref().map_or("recorded", |_| "recorded now");
     html! {
-        div.wide { table.sides {
+        div.wide tabindex="0" { table.sides {
             thead { tr { th scope="col" { "parameter" } th scope="col" { (is_recorded) } th scope="col" { "came" } } }
             tbody {
                 @for (field, sent) in &rows {

@@ -2,7 +2,7 @@
 
 use app::{
     operators::{More, Page},
-    ports::{Partners, Unavailable},
+    ports::{Partners, StoredPartner, Unavailable},
 };
 use domain::{lookup::Place, values::ids::Provider};
 use maud::{Markup, html};
@@ -32,16 +32,20 @@ pub(crate) struct Chosen {
 pub(crate) async fn some<P: Ports>(
     console: &Console<P>,
     visit: &Visit,
-) -> Result<(Vec<Provider>, Option<Provider>), Unavailable> {
-    let stored = console.configuration.partners().await?;
+) -> Result<(Vec<StoredPartner>, Option<Provider>), Unavailable> {
+    let mut stored = console.configuration.partners().await?;
     let following = visit.query.get("following");
-    let mut providers: Vec<Provider> = stored.into_iter().map(|stored| stored.provider).collect();
-    providers.retain(|provider| provider.as_str() > following);
-    providers.sort();
-    let has_more = providers.len() > MOST_PARTNERS;
-    providers.truncate(MOST_PARTNERS);
-    let next = providers.last().filter(|_| has_more).cloned();
-    Ok((providers, next))
+    stored.retain(|stored| stored.provider.as_str() > following);
+    stored.sort_by(|one, other| one.provider.cmp(&other.provider));
+    let has_more = stored.len() > MOST_PARTNERS;
+    stored.truncate(MOST_PARTNERS);
+    let next = stored.last().filter(|_| has_more).map(|last| last.provider.clone());
+    Ok((stored, next))
+}
+
+/// Returns the names of these partners.
+pub(crate) fn names(stored: Vec<StoredPartner>) -> Vec<Provider> {
+    stored.into_iter().map(|stored| stored.provider).collect()
 }
 
 /// Returns the page of a list that begins after this place, or the first page if the text is empty.
@@ -59,8 +63,8 @@ pub(crate) async fn chosen<P: Ports>(console: &Console<P>, visit: &Visit) -> Res
     }
     let page = page(after)?;
     if named.is_empty() {
-        let (providers, next) = some(console, visit).await?;
-        return Ok(Chosen { providers, next, page });
+        let (stored, next) = some(console, visit).await?;
+        return Ok(Chosen { providers: names(stored), next, page });
     }
     let unknown = || Trouble::Malformed(format!("There is no partner {named}."));
     let provider = Provider::new(named).map_err(|_| unknown())?;

@@ -8,7 +8,7 @@ use domain::session::Visitor;
 use maud::{Markup, html};
 
 use super::{
-    listed::{next_partners, some},
+    listed::{names, next_partners, some},
     portal,
 };
 use crate::{
@@ -27,9 +27,9 @@ pub(crate) async fn home<P: Ports>(
     if let Some(Visitor::Partner { .. }) = visit.visitor() {
         return portal::integration(&console, &visit, None).await;
     }
-    let (providers, next) = some(&console, &visit).await?;
+    let (stored, next) = some(&console, &visit).await?;
     let ports = (&console.trace.listings, &console.trace.inbound, &console.trace.deliveries);
-    let counted = overview::count(ports, &providers, (console.now)()).await?;
+    let counted = overview::count(ports, &names(stored), (console.now)()).await?;
     let body = html! { (waiting(&console.site, &counted)) (next_partners(&console.site, "", next.as_ref())) };
     Ok(layout::page(&console.site, &visit, "Overview", &body))
 }
@@ -52,7 +52,7 @@ fn waiting(site: &Site, Overview { standings, gaps: missing }: &Overview) -> Mar
         } @else {
             section.card {
                 h2 { "By partner" }
-                div.wide { table {
+                div.wide tabindex="0" { table {
                     thead { tr { th scope="col" { "Partner" } th.number scope="col" { "Open conflicts" } th.number scope="col" { "Refusals, 24 h" } th.number scope="col" { "Failed webhooks, 7 d" } } }
                     tbody { @for standing in standings { (row(site, standing)) } }
                 } }
@@ -70,7 +70,7 @@ fn row(site: &Site, standing: &Standing) -> Markup {
     let link = |page: &str, status: &str| site.path_with(page, &[("provider", provider.as_str()), ("status", status)]);
     html! {
         tr.calm[standing.is_calm()] {
-            th scope="row" { (provider) }
+            th scope="row" { a href=(site.path_with("/partner", &[("name", provider.as_str())])) { (provider) } }
             (cell(*conflicts, MOST, &link("/conflicts", "")))
             (cell(*refusals, usize::MAX, &link("/refusals", "")))
             (cell(*failures, MOST, &link("/webhooks", "failed")))

@@ -142,7 +142,7 @@ fn fields(partner: &Partner) -> impl Iterator<Item = (Field, bool)> {
 
 fn parameters(partner: &Partner) -> Markup {
     html! {
-        div.wide { table {
+        div.wide tabindex="0" { table {
             thead { tr { th scope="col" { "your parameter" } th scope="col" { "what it is" } th scope="col" { "required" } } }
             tbody { @for (field, is_required) in fields(partner) {
                 tr { th scope="row" { code { (partner.rules().names.of(field)) } } td { (meaning(field)) } td { @if is_required { "yes" } @else { span.none { "no" } } } }

@@ -55,7 +55,7 @@ pub(super) fn transactions(site: Option<&Site>, transactions: &[Transaction]) ->
         @if transactions.is_empty() {
             section.card.empty { p { "No accepted postbacks. New ones are listed after a few seconds." } }
         } @else {
-            section.card { div.wide { table {
+            section.card { div.wide tabindex="0" { table {
                 thead { tr {
                     th scope="col" { "recorded" } @if site.is_some() { th scope="col" { "partner" } }
                     th scope="col" { "transaction" } th.number scope="col" { "amount" } th scope="col" { "state" }

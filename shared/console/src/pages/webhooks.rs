@@ -97,7 +97,7 @@ pub(super) fn table(site: &Site, one: &str, found: &[StoredDelivery], with_partn
         @if found.is_empty() {
             section.card.empty { p { "No such webhooks. New ones are listed after a few seconds." } }
         } @else {
-            section.card { div.wide { table {
+            section.card { div.wide tabindex="0" { table {
                 thead { tr {
                     th scope="col" { "owed since" } @if with_partner { th scope="col" { "partner" } }
                     th scope="col" { "campaign" } th scope="col" { "webhook-id" } th scope="col" { "status" }

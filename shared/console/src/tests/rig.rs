@@ -84,6 +84,7 @@ impl Ports for InMemory {
     type Issuer = FakeIssuer;
     type Sessions = World;
     type Configuration = World;
+    type Audits = World;
     type Listings = World;
     type Inbound = World;
     type Deliveries = World;
@@ -177,6 +178,7 @@ impl Rig {
             issuer: issuer.clone(),
             sessions: world.clone(),
             configuration: world.clone(),
+            audits: world.clone(),
             trace: Trace {
                 listings: world.clone(),
                 inbound: world.clone(),

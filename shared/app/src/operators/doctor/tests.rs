@@ -44,15 +44,10 @@ fn change(world: &World, change: impl FnOnce(&mut StoredPartner)) {
 }
 
 async fn examine(world: &World, now: Timestamp) -> Result<Vec<Finding>, DoctorFault> {
-    let doctor = Doctor {
-        partners: world.clone(),
-        trail: world.clone(),
-        listings: world.clone(),
-        inbound: world.clone(),
-        deliveries: world.clone(),
-        queues: world.clone(),
-    };
-    doctor.examine(&acme(), (at(0), now)).await
+    let doctor = Doctor { partners: world, trail: world, listings: world, inbound: world, deliveries: world };
+    let mut found = doctor.examine(&acme(), (at(0), now)).await?;
+    found.extend(dead_letters(world, &acme()).await);
+    Ok(found)
 }
 
 /// Returns the findings that need an operator.
