@@ -23,7 +23,15 @@ const OPERATORS: &[(&str, &str)] = &[
 ];
 
 /// Lists the pages of partners, in the order of the navigation.
-const PARTNERS: &[(&str, &str)] = &[("", "Integration"), ("/log", "Log"), ("/sent", "Webhooks")];
+const PARTNERS: &[(&str, &str)] = &[
+    ("", "Integration"),
+    ("/code", "Code"),
+    ("/log", "Log"),
+    ("/sent", "Webhooks"),
+    ("/signature", "Signature"),
+    ("/numbers", "Numbers"),
+    ("/go-live", "Go live"),
+];
 
 /// Returns a whole page as a response.
 pub(crate) fn page(site: &Site, visit: &Visit, title: &str, body: &Markup) -> Response<Body> {

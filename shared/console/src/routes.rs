@@ -60,6 +60,11 @@ pub(crate) fn routes<P: Ports>() -> Vec<Route<P>> {
         changes("/portal", Anybody, post(portal::follow::<P>)),
         changes("/try", Partners, post(portal::try_out::<P>)),
         shows("/log", Partners, get(portal::log::<P>)),
+        shows("/code", Partners, get(portal::code::list::<P>)),
+        shows("/signature", Partners, get(portal::signature::ask::<P>)),
+        changes("/signature", Partners, post(portal::signature::check::<P>)),
+        shows("/numbers", Partners, get(portal::progress::numbers::<P>)),
+        shows("/go-live", Partners, get(portal::progress::steps::<P>)),
         shows("/sent", Partners, get(portal::sent::<P>)),
         shows("/sent-webhook", Partners, get(portal::sent_one::<P>)),
     ]

@@ -1,10 +1,15 @@
 //! A partner's tasks, from the link to the result.
 
+use adapters::dynamodb::deliveries::DynamoNewDeliveries;
+use app::ports::NewDeliveries as _;
+use tests::now;
+
 use crate::{
     DESKTOP, PHONE,
     command::postbackctl,
     driver::{Browser, Size},
     fixture::{Fixture, fresh, sample},
+    owed::{gone, owed},
     partner::Partner,
 };
 
@@ -38,11 +43,36 @@ async fn a_partners_tasks(size: Size) {
     browser.look("log", &["Refused calls", "Cure:"]).await;
     browser.click("Webhooks").await;
     browser.look("webhooks", &["Webhooks"]).await;
+    browser.click("Code").await;
+    browser.look("code", &["Send us your calls", "Python"]).await;
+    browser.click("Numbers").await;
+    browser.look("numbers", &["refused"]).await;
+    browser.click("Go live").await;
+    browser.look("go-live", &["A call was accepted", "A webhook was answered 2xx"]).await;
+    check_a_signature(&mut browser, &fixture, &partner.name).await;
     browser.click("Sign out").await;
     browser.look("signed-out", &["Sign in"]).await;
     browser.go(link).await;
     browser.click("Open the portal").await;
     assert!(browser.text().await.contains("This link was used before"), "a link works once");
+}
+
+/// Pastes a webhook that was never sent, signed with another secret.
+async fn check_a_signature(browser: &mut Browser, fixture: &Fixture, partner: &str) {
+    let delivery = gone(&owed(partner, now().into()));
+    let deliveries = DynamoNewDeliveries::new(fixture.stack.dynamodb(), fixture.stack.table("deliveries").to_owned());
+    deliveries.put_if_absent(&delivery).await.unwrap();
+    browser.click("Signature").await;
+    browser.look("signature", &["Check a signature"]).await;
+    browser.fill("webhook-id", delivery.id().as_str()).await;
+    browser.fill("webhook-timestamp", &delivery.created_at().timestamp().as_second().to_string()).await;
+    browser.fill("webhook-signature", "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=").await;
+    browser.fill("payload", "/hook?click=1").await;
+    browser.fill("secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").await;
+    browser.click("Check").await;
+    browser
+        .look("signature-checked", &["This is a webhook of yours.", "Your secret does not make this signature"])
+        .await;
 }
 
 #[tokio::test]

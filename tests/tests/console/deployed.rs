@@ -102,7 +102,9 @@ async fn a_partner_comes_in_by_a_link_and_tries_a_call() {
     })
     .await;
     assert!(log.text.contains("Cure:"), "{log:?}");
-    assert_eq!(browser.open("/sent").await.status, 200);
+    for page in ["/sent", "/code", "/signature", "/numbers", "/go-live"] {
+        assert_eq!(browser.open(page).await.status, 200, "{page}");
+    }
 
     let mut other = Browser::new(&fixture.stack, Console::Deployed);
     let door = other.open(link).await;

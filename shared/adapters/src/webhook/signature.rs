@@ -42,10 +42,16 @@ impl Signer {
     }
 
     /// Returns the value of `webhook-signature`: one signature for each secret, separated by spaces.
-    pub(super) fn sign(&self, id: &str, timestamp_seconds: i64, payload: &str) -> Result<String, WebhookError> {
+    pub fn sign(&self, id: &str, timestamp_seconds: i64, payload: &str) -> Result<String, WebhookError> {
         let signatures: Result<Vec<String>, WebhookError> =
             self.0.iter().map(|key| key.sign(id, timestamp_seconds, payload.as_bytes())).collect();
         Ok(signatures?.join(" "))
+    }
+
+    /// Returns true if one of the parts of a received `webhook-signature` was made with one of these secrets.
+    pub fn made(&self, id: &str, timestamp_seconds: i64, payload: &str, received: &str) -> bool {
+        let ours = self.sign(id, timestamp_seconds, payload).unwrap_or_default();
+        ours.split(' ').any(|one| !one.is_empty() && received.split(' ').any(|other| one == other))
     }
 }
 

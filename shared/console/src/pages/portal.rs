@@ -1,5 +1,9 @@
 //! The partners' portal: the way in by a link, the integration with a form that tries a call, the log, and the webhooks.
 
+pub(crate) mod code;
+pub(crate) mod progress;
+pub(crate) mod signature;
+
 use std::{net::IpAddr, sync::Arc};
 
 use app::{

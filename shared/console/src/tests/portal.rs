@@ -147,3 +147,66 @@ async fn hostile_values_of_a_tried_call_are_shown_as_text() {
         super::attacks::assert_harmless(&reply.text);
     }
 }
+
+#[tokio::test]
+async fn a_signature_is_checked_against_ones_own_webhooks_only() {
+    let rig = Rig::new();
+    let (acme, own, other) =
+        (rig.partner("acme").await, rig.delivery("acme", "").await, rig.delivery("globex", "").await);
+    let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    for (id, is_known) in [(own.as_str(), true), (other.as_str(), false), ("nonsense", false), ("", false)] {
+        let fields = [
+            ("webhook-id", id),
+            ("webhook-timestamp", "1796040000"),
+            ("webhook-signature", "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="),
+            ("payload", "<script>"),
+            ("secret", secret),
+        ];
+        let page = rig.post("/signature", Some(&acme), &fields).await;
+        assert_eq!(page.status, StatusCode::OK, "{}", page.text);
+        assert_eq!(page.text.contains("This is a webhook of yours."), is_known, "{id}");
+        assert_eq!(page.text.contains("No webhook of yours has this id."), !is_known, "{id}");
+        assert!(!page.text.contains(secret) && !page.text.contains("globex"), "{}", page.text);
+    }
+    assert_eq!(rig.world.state().audit, []);
+}
+
+#[tokio::test]
+async fn steps_are_done_by_what_really_came() {
+    let rig = Rig::new();
+    let acme = rig.partner("acme").await;
+    let done = async || rig.get("/go-live", Some(&acme)).await.text.matches(">done<").count();
+    rig.conflict("globex", "T-1").await;
+    assert_eq!(done().await, 0);
+    rig.refusal("acme", "user_id=u").await;
+    assert_eq!(done().await, 1);
+    rig.conflict("acme", "T-1").await;
+    assert_eq!(done().await, 2);
+    // A webhook that the partner refused is no step.
+    rig.delivery("acme", "").await;
+    assert_eq!(done().await, 2);
+}
+
+#[tokio::test]
+async fn numbers_count_ones_own_calls_by_day() {
+    let rig = Rig::new();
+    rig.refusal("acme", "user_id=u").await;
+    rig.refusal("globex", "user_id=u").await;
+    rig.delivery("acme", "").await;
+    let page = rig.get("/numbers", Some(&rig.partner("acme").await)).await.text;
+    let today = page.split_once("2026-11-30</th>").unwrap().1.split_once("</tr>").unwrap().0;
+    let numbers: Vec<&str> =
+        today.split(r#"<td class="number">"#).skip(1).map(|cell| cell.split_once('<').unwrap().0).collect();
+    assert_eq!(numbers, ["0", "1", "1"]);
+    assert_eq!(page.matches(r#"<th scope="row">"#).count(), 14);
+}
+
+#[tokio::test]
+async fn code_is_shown_for_the_agreed_credential() {
+    let rig = Rig::new();
+    let page = rig.get("/code", Some(&rig.partner("acme").await)).await.text;
+    for wanted in ["curl", "Go", "Node", "PHP", "Python", "/postback/acme/{token}", "standardwebhooks"] {
+        assert!(page.contains(wanted), "{wanted}");
+    }
+    assert!(!page.contains("hmac.new(secret"), "a partner with a token signs nothing");
+}

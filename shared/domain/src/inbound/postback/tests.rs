@@ -405,7 +405,11 @@ proptest! {
     #[test]
     fn a_printed_postback_parses_to_itself(content in content(), transaction in "t7[a-z0-9]{1,6}") {
         prop_assume!(content.texts().iter().all(|(_, text)| placeholder::find(crate::values::signature::canonical([(&b""[..], text.as_bytes())]).get(1..).unwrap().as_bytes(), placeholder::Place::Id).is_none()));
-        let parsed = parse(&encoded(&printed(&content, &transaction))).unwrap();
+        let parsed = parse(&encoded(&printed(&content, &transaction)));
+        // An id such as `0:ok=a` may hold a status, which is refused on purpose.
+        let holds_status = |faults: &Vec<Fault>| faults.iter().all(|fault| fault.code == FaultCode::StatusNotAgreed);
+        prop_assume!(!parsed.as_ref().is_err_and(holds_status));
+        let parsed = parsed.unwrap();
         prop_assert_eq!(parsed.postback.content, content);
         prop_assert_eq!(parsed.postback.transaction_id.as_str(), transaction);
     }
