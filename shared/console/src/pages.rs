@@ -9,6 +9,7 @@ pub(crate) mod partners;
 pub(crate) mod portal;
 pub(crate) mod postbacks;
 pub(crate) mod refusals;
+pub(crate) mod resend;
 pub(crate) mod search;
 pub(crate) mod session;
 pub(crate) mod style;
@@ -16,7 +17,7 @@ mod timeline;
 pub(crate) mod webhooks;
 
 use domain::{
-    audit::{Channel, Operation, Why},
+    audit::{Author, Channel, Operation, Why},
     session::Visitor,
     values::ids::ReceiptId,
 };
@@ -31,9 +32,19 @@ use crate::{
 /// Begins the change that an operator's form asks for, with the reason that it gives. Also draws the id of a receipt.
 fn begin<P: Ports>(console: &Console<P>, visit: &Visit) -> Result<(Operation, ReceiptId), Trouble> {
     let Some(Visitor::Operator { author, .. }) = visit.visitor() else { return Err(Trouble::NotFound) };
+    begun(console, visit, author.clone())
+}
+
+/// Begins a change in the name of a partner, with the reason that the form gives.
+fn begin_as<P: Ports>(console: &Console<P>, visit: &Visit, name: &str) -> Result<Operation, Trouble> {
+    let author = Author::new(name).map_err(|_| Trouble::NotFound)?;
+    begun(console, visit, author).map(|(operation, _)| operation)
+}
+
+fn begun<P: Ports>(console: &Console<P>, visit: &Visit, author: Author) -> Result<(Operation, ReceiptId), Trouble> {
     let why = Why::new(visit.form.get("why")).map_err(|fault| Trouble::Malformed(format!("The reason {fault}.")))?;
     let (id, receipt_id) = parts((console.random)()?);
-    let operation = Operation::new(author.clone(), Channel::Console, Some(why), id);
+    let operation = Operation::new(author, Channel::Console, Some(why), id);
     Ok((operation.keeping_records(console.audit_retention), receipt_id))
 }
 

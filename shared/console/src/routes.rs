@@ -12,7 +12,9 @@ use domain::session::Role;
 
 use crate::{
     guard::{Access, guard, unknown},
-    pages::{audit, conflicts, overview, partners, portal, postbacks, refusals, search, session, style, webhooks},
+    pages::{
+        audit, conflicts, overview, partners, portal, postbacks, refusals, resend, search, session, style, webhooks,
+    },
     ports::{Console, Ports},
 };
 
@@ -50,6 +52,8 @@ pub(crate) fn routes<P: Ports>() -> Vec<Route<P>> {
         shows("/webhooks", Operators(Role::Viewer), get(webhooks::list::<P>)),
         shows("/webhook", Operators(Role::Viewer), get(webhooks::one::<P>)),
         changes("/webhook", Operators(Role::Operator), post(webhooks::send_again::<P>)),
+        shows("/webhooks-resend", Operators(Role::Operator), get(resend::preview::<P>)),
+        changes("/webhooks-resend", Operators(Role::Operator), post(resend::send::<P>)),
         shows("/partners", Operators(Role::Viewer), get(partners::list::<P>)),
         shows("/partner", Operators(Role::Viewer), get(partners::one::<P>)),
         changes("/partner", Operators(Role::Operator), post(partners::change::<P>)),
@@ -66,6 +70,8 @@ pub(crate) fn routes<P: Ports>() -> Vec<Route<P>> {
         shows("/numbers", Partners, get(portal::progress::numbers::<P>)),
         shows("/go-live", Partners, get(portal::progress::steps::<P>)),
         shows("/sent", Partners, get(portal::sent::<P>)),
+        shows("/sent-again", Partners, get(resend::own_preview::<P>)),
+        changes("/sent-again", Partners, post(resend::own_send::<P>)),
         shows("/sent-webhook", Partners, get(portal::sent_one::<P>)),
     ]
 }

@@ -162,10 +162,12 @@ impl Browser {
 
     /// Returns what the browser wrote on its console since the last page: files that are missing, and what the policy of
     /// the page forbids.
-    pub(crate) async fn complaints(&self) -> Vec<String> {
+    async fn complaints(&self) -> Vec<String> {
         let log =
             self.client.issue_cmd(Extension { path: "se/log", body: json!({ "type": "browser" }) }).await.unwrap();
-        log.as_array().unwrap().iter().map(|entry| entry["message"].to_string()).collect()
+        let all = log.as_array().unwrap().iter().map(|entry| entry["message"].to_string());
+        // The issuer's page names no icon, so that the browser asks for this one. Our pages name theirs.
+        all.filter(|message| !message.contains("/favicon.ico")).collect()
     }
 
     async fn devtools(&self, command: &str, parameters: Value) {

@@ -131,6 +131,9 @@ async fn the_pages_make_the_calls_that_the_role_allows() {
         let listed = browser.open(&format!("{list}provider={}", partner.name)).await;
         assert_eq!(listed.status, 200, "{listed:?}");
     }
+    let failed = [("provider", partner.name.as_str()), ("status", "gone"), ("why", "x")];
+    let resent = browser.send(&one, "/webhooks-resend", &failed).await;
+    assert!(resent.text.contains("Nothing of this period is left"), "{resent:?}");
     let examined = browser.open(&format!("/partner?name={}", partner.name)).await;
     assert!(examined.text.contains("How it does"), "{examined:?}");
     for wanted in ["pause", "resume"] {

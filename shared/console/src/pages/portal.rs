@@ -80,7 +80,7 @@ pub(crate) async fn follow<P: Ports>(
 }
 
 /// Returns the partner whose session this is.
-fn own(visit: &Visit) -> Result<&Provider, Trouble> {
+pub(super) fn own(visit: &Visit) -> Result<&Provider, Trouble> {
     match visit.visitor() {
         Some(Visitor::Partner { provider }) => Ok(provider),
         _ => Err(Trouble::NotFound),
@@ -265,6 +265,7 @@ pub(crate) async fn sent<P: Ports>(
         h1 { "Webhooks" }
         p.lead { "What we send you when your users reach the goals of your campaigns." }
         (gaps(&listed.gaps))
+        p.links { a.button href=(console.site.path("/sent-again")) { "Send failed ones again" } }
         (table(&console.site, SENT_ONE, &listed.deliveries, false))
         @if let Some(href) = older { p { a href=(href) { "Older" } } }
     };

@@ -14,6 +14,7 @@ use app::{
 };
 use axum::{body::Body, extract::State, response::Response};
 use domain::{
+    audit::Operation,
     outbound::delivery::Status,
     session::Role,
     values::ids::{DeliveryId, Provider},
@@ -66,6 +67,7 @@ pub(crate) async fn list<P: Ports>(
     let body = html! {
         h1 { "Webhooks" }
         (filter(&console.site, &visit, LIST, &statuses))
+        @if visit.may(Role::Operator) { p.links { a.button href=(console.site.path_with("/webhooks-resend", &[("provider", visit.query.get("provider"))])) { "Send failed ones again" } } }
         (gaps(&missing))
         (table(&console.site, ONE, &found, true))
         (older(&console.site, LIST, &more, &[("status", named)]))
@@ -175,29 +177,50 @@ pub(crate) async fn send_again<P: Ports>(
 ) -> Result<Response<Body>, Trouble> {
     let id = DeliveryId::new(visit.form.get("id")).map_err(|_| Trouble::NotFound)?;
     let (operation, _) = begin(&console, &visit)?;
-    let resend = ResendDeliveries {
+    let (_, done) = Box::pin(rounds(&console, operation).named(&BTreeSet::from([id.clone()]), &mut AtOnce)).await;
+    done.map_err(trouble)?;
+    Ok(redirect(&console.site.path_with(ONE, &[("id", id.as_str())]), &[]))
+}
+
+/// Opens rounds of deliveries.
+type RoundsOf<P> = ResendDeliveries<
+    <P as Ports>::Partners,
+    <P as Ports>::Rounds,
+    <P as Ports>::Resends,
+    <P as Ports>::Clock,
+    <P as Ports>::Clock,
+>;
+
+/// Returns the use case that opens rounds.
+pub(super) fn rounds<P: Ports>(console: &Console<P>, operation: Operation) -> RoundsOf<P> {
+    ResendDeliveries {
         partners: Cache::new(console.partners.clone(), CachePolicy::default()),
         rounds: console.rounds.clone(),
         resends: console.resends.clone(),
         clock: console.clock.clone(),
         randomness: console.clock.clone(),
         operation,
-    };
-    let (_, done) = Box::pin(resend.named(&BTreeSet::from([id.clone()]), &mut AtOnce)).await;
-    done.map_err(trouble)?;
-    Ok(redirect(&console.site.path_with(ONE, &[("id", id.as_str())]), &[]))
+    }
 }
 
 fn trouble(stopped: Stopped) -> Trouble {
-    let words = match stopped {
-        Stopped::Unavailable(fault) => return Trouble::Unavailable(fault),
-        Stopped::Unknown(_) => return Trouble::NotFound,
+    match stopped {
+        Stopped::Unavailable(fault) => Trouble::Unavailable(fault),
+        Stopped::Unknown(_) => Trouble::NotFound,
+        other => Trouble::Conflict(stopped_words(&other)),
+    }
+}
+
+/// Says why no further round was opened.
+pub(super) fn stopped_words(stopped: &Stopped) -> String {
+    match stopped {
+        Stopped::Unavailable(_) => "A service does not answer.".to_owned(),
+        Stopped::Unknown(id) => format!("There is no webhook {id}."),
         Stopped::Erased(_) => "The person of this webhook was erased.".to_owned(),
         Stopped::Contended(_) | Stopped::Interrupted => "Others change this webhook just now. Try again.".to_owned(),
         Stopped::Archived(provider, campaign) => format!("{provider}'s campaign {campaign} is archived."),
         Stopped::NoCampaign(provider, campaign) => format!("{provider} has no campaign {campaign} any more."),
-    };
-    Trouble::Conflict(words)
+    }
 }
 
 /// Opens one round without waiting.

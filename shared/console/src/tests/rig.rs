@@ -31,7 +31,7 @@ use domain::{
         postback::{Difference, Extra, Postback},
         refusal::{Conflict, ContentKey, KeptRequest, Refusal},
     },
-    jiff::Timestamp,
+    jiff::{SignedDuration, Timestamp},
     lookup::{Kind, LookupEntry, Place, Subject},
     outbound::{
         agreed_ids::PartnerIds,
@@ -154,7 +154,10 @@ impl Rig {
         let world = World::default();
         let mut partners = Vec::new();
         for name in ["acme", "globex"] {
-            let file = format!(r#"{{"provider": "{name}"}}"#);
+            let file = format!(
+                r#"{{"provider":"{name}","media_buying":{{"campaigns":[{{"name":"welcome","goal":{{"type":"registration"}},
+                    "active_from":"2026-11-01T12:00:00Z","webhook":{{"url":"https://{name}.example/?c={{clickId}}"}}}}]}}}}"#
+            );
             let stored = StoredPartner {
                 provider: provider(name),
                 version: 1,
@@ -305,9 +308,10 @@ impl Rig {
         self.world.put(entries).await;
     }
 
-    /// Stores a delivery that the partner answered 410 with this text. Returns its id.
+    /// Stores a delivery that the partner answered 410 with this text a minute ago. Returns its id.
     pub(super) async fn delivery(&self, partner: &str, answer: &str) -> DeliveryId {
-        let at = now().into();
+        let made_at = now() - SignedDuration::from_mins(1);
+        let at = made_at.into();
         let owed = Owed {
             provider: provider(partner),
             campaign: CampaignName::new("welcome").unwrap(),
@@ -325,7 +329,7 @@ impl Rig {
         let recorded = made.with_claim(claim.clone()).record(&claim, &finished, RetryPolicy::default(), ticket);
         let AttemptDecision::Stored { delivery, .. } = recorded else { panic!("the attempt is recorded") };
         self.world.put_if_absent(&delivery).await.unwrap();
-        let place = Place::new(now(), Kind::Delivery, delivery.id().as_str());
+        let place = Place::new(made_at, Kind::Delivery, delivery.id().as_str());
         let entries = LookupEntry::under([Subject::Deliveries(provider(partner))], &place, None);
         self.world.put(&entries).await;
         delivery.id().clone()
