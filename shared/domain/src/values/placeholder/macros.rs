@@ -30,8 +30,9 @@ fn whole(text: &str) -> &str {
     bare.trim_end_matches(['"', '\'', '`'])
 }
 
-/// Returns a parameter's name with its signs anywhere in a text: `u_#click_id#`, `[click_id]_1`, `__X____X__`. In a text
-/// for people, such as `Sign-up (user)`, it is no macro.
+/// Returns a parameter's name with its signs anywhere in a text: `u_#click_id#`, `[click_id]_1`, `__SUB____SUB__`. In a
+/// text for people, such as `Sign-up (user)`, it is no macro. Between underscores, a single letter is a name only alone,
+/// because nanoids such as `__X__AA-AAaA-` have underscores.
 fn find_inside(text: &str) -> Option<&str> {
     if text.len() > MAX_BESIDE_BYTES {
         return None;
@@ -39,7 +40,11 @@ fn find_inside(text: &str) -> Option<&str> {
     let name = |from: usize, to: usize| text.get(from..to).filter(|inner| is_of_parameter(inner));
     let between = |mark: &'static str| {
         let mut pairs = text.match_indices(mark).zip(text.match_indices(mark).skip(1));
-        let is_name = |inner: &str| mark != "%" || !is_byte(inner);
+        let is_name = |inner: &str| match mark {
+            "%" => !is_byte(inner),
+            "__" => inner.len() > 1 || inner.len() + 2 * mark.len() == text.len(),
+            _ => true,
+        };
         // Some programs join the parts of an id by such signs: `shop__order__77`.
         let is_at_end = |from: usize, to: usize| from == 0 || to + mark.len() == text.len();
         let is_macro = |from: usize, to: usize| is_at_end(from, to) && name(from + mark.len(), to).is_some_and(is_name);

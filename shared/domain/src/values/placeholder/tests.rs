@@ -214,6 +214,7 @@ fn an_ordinary_value_is_no_placeholder() {
         "@john",
         "#123",
         "__aB3xQ9__",
+        "__X__AA-AAaA-",
         "$RCAnonymousID:80690dc6",
         "$2y$10$abcdefghijkl",
         "none-1",
