@@ -31,7 +31,7 @@ fn whole(text: &str) -> &str {
 }
 
 /// Returns a parameter's name with its signs anywhere in a text: `u_#click_id#`, `[click_id]_1`, `__SUB____SUB__`. In a
-/// text for people, such as `Sign-up (user)`, it is no macro. Between underscores, a single letter is a name only alone,
+/// text for people, such as `Sign-up (user)`, it is no macro. Between underscores, single letters are a name only alone,
 /// because nanoids such as `__X__AA-AAaA-` have underscores.
 fn find_inside(text: &str) -> Option<&str> {
     if text.len() > MAX_BESIDE_BYTES {
@@ -40,9 +40,10 @@ fn find_inside(text: &str) -> Option<&str> {
     let name = |from: usize, to: usize| text.get(from..to).filter(|inner| is_of_parameter(inner));
     let between = |mark: &'static str| {
         let mut pairs = text.match_indices(mark).zip(text.match_indices(mark).skip(1));
+        let has_word = |inner: &str| inner.as_bytes().windows(2).any(|two| two.iter().all(u8::is_ascii_alphabetic));
         let is_name = |inner: &str| match mark {
             "%" => !is_byte(inner),
-            "__" => inner.len() > 1 || inner.len() + 2 * mark.len() == text.len(),
+            "__" => has_word(inner) || inner.len() + 2 * mark.len() == text.len(),
             _ => true,
         };
         // Some programs join the parts of an id by such signs: `shop__order__77`.

@@ -67,7 +67,10 @@ pub(super) fn is_of_parameter(name: &str) -> bool {
     let is_id = |word: &&str| word.eq_ignore_ascii_case("id");
     let names_one = words.iter().any(|word| is_known(word));
     let all = words.iter().all(|word| is_known(word) || is_number(word));
-    words.len() <= MAX_WORDS && names_one && (all || words.last().is_some_and(is_id))
+    // No word begins with a digit, but parts of nanoids do.
+    let are_words =
+        || words.iter().all(|word| is_number(word) || !word.starts_with(|sign: char| sign.is_ascii_digit()));
+    words.len() <= MAX_WORDS && names_one && (all || (words.last().is_some_and(is_id) && are_words()))
 }
 
 /// Returns true if the letters of a text can be cut into words of these lists. A text of more than [`MAX_BYTES`] letters

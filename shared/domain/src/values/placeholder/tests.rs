@@ -215,6 +215,8 @@ fn an_ordinary_value_is_no_placeholder() {
         "#123",
         "__aB3xQ9__",
         "__X__AA-AAaA-",
+        "__X--00__-Aa_aa__A-__",
+        "__0-a-00a_-000A-_Id__",
         "$RCAnonymousID:80690dc6",
         "$2y$10$abcdefghijkl",
         "none-1",
