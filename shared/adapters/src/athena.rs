@@ -8,6 +8,7 @@ use aws_sdk_athena::{
     error::{ProvideErrorMetadata, SdkError},
     types::{QueryExecutionContext, QueryExecutionState, QueryExecutionStatus, Row},
 };
+use domain::values::signature::{Secret, sign};
 
 use crate::aws::unavailable;
 
@@ -28,17 +29,34 @@ pub struct AthenaArchive {
     client: Client,
     workgroup: String,
     database: String,
+    /// Labels the questions of one reader. The same question under the same label is one query of Athena.
+    label: Option<String>,
+    patience: Duration,
 }
 
 impl AthenaArchive {
     /// Uses this workgroup, and this database of Glue.
     pub fn new(client: Client, workgroup: String, database: String) -> Self {
-        Self { client, workgroup, database }
+        Self { client, workgroup, database, label: None, patience: PATIENCE }
+    }
+
+    /// Lets a reader ask again and again until a query has ended. The same question under the same label is one query,
+    /// which goes on while nobody waits. Each call waits at most this long.
+    #[must_use]
+    pub fn resumable(self, label: &str, patience: Duration) -> Self {
+        Self { label: Some(label.to_owned()), patience, ..self }
+    }
+
+    /// Returns the token by which Athena knows a repeated question. It may have 32 to 128 characters, and has 64.
+    fn token(&self, sql: &str) -> Option<String> {
+        let label = self.label.as_deref()?;
+        Some(sign(&Secret::new(label), sql))
     }
 
     async fn start(&self, sql: &str) -> Result<String, ArchiveFault> {
         let context = QueryExecutionContext::builder().database(&self.database).build();
         let start = self.client.start_query_execution().query_string(sql).work_group(&self.workgroup);
+        let start = start.set_client_request_token(self.token(sql));
         match start.query_execution_context(context).send().await {
             Ok(started) => started.query_execution_id.ok_or_else(|| {
                 ArchiveFault::Unavailable(Unavailable { service: START, reason: "an answer without an id".to_owned() })
@@ -50,7 +68,7 @@ impl AthenaArchive {
     /// Waits until the query has ended.
     async fn finish(&self, id: &str) -> Result<(), ArchiveFault> {
         let (begun, mut pause) = (Instant::now(), FIRST_PAUSE);
-        while begun.elapsed() < PATIENCE {
+        while begun.elapsed() < self.patience {
             let look = self.client.get_query_execution().query_execution_id(id).send().await;
             let execution = look.map_err(|fault| explained(LOOK, fault))?.query_execution;
             let status = execution.and_then(|execution| execution.status);
@@ -64,9 +82,11 @@ impl AthenaArchive {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
-        // A query that is not stopped costs what it reads. If it cannot be stopped, its own limit ends it.
-        let _ = self.client.stop_query_execution().query_execution_id(id).send().await;
-        Err(ArchiveFault::TooSlow(PATIENCE.as_secs()))
+        if self.label.is_none() {
+            // A query that is not stopped costs what it reads. If it cannot be stopped, its own limit ends it.
+            let _ = self.client.stop_query_execution().query_execution_id(id).send().await;
+        }
+        Err(ArchiveFault::TooSlow(self.patience.as_secs()))
     }
 }
 

@@ -1,8 +1,9 @@
 //! Wires the function `console` to AWS.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use adapters::{
+    athena::AthenaArchive,
     aws::CallLimits,
     deployed::Deployed as Standard,
     dynamodb::{
@@ -45,6 +46,9 @@ use crate::{
     site::Site,
 };
 
+/// Limits how long a page waits for a report. The query goes on, and the page asks again.
+const REPORT_PATIENCE: Duration = Duration::from_secs(5);
+
 /// Names the ports with which calls are handled. They differ from those of the function `postback` in the partners, who
 /// have no credentials here.
 pub(crate) enum Accepting {}
@@ -79,6 +83,7 @@ impl Ports for Deployed {
     type Sessions = DynamoSessions;
     type Configuration = Configuration;
     type Audits = DynamoAudit;
+    type Archive = AthenaArchive;
     type Listings = DynamoListings;
     type Inbound = History;
     type Deliveries = DynamoDeliveryRecords;
@@ -133,6 +138,7 @@ impl ConsoleFunction {
         let refusal_retention = env.retention("REFUSAL_RETENTION_DAYS", Expiring::Refusal);
         let audit_retention = env.retention("AUDIT_RETENTION_DAYS", Expiring::AuditRecord);
         let resends = env.required("WEBHOOK_RETRIES_QUEUE_URL");
+        let [work_group, database] = ["REPORTS_WORK_GROUP", "ARCHIVE_DATABASE"].map(|name| env.required(name));
         let url = env.required("CONSOLE_URL");
         let site = Site::parse(&url);
         if site.is_none() {
@@ -161,6 +167,7 @@ impl ConsoleFunction {
             Some(proof) => Reach::Development { proof, extra_authorities: None },
             None => Reach::Public,
         };
+        let archive = AthenaArchive::new(aws.athena(limits), work_group, database);
         let known = DynamoPartners::new(client.clone(), partners.clone());
         let audits = DynamoAudit::new(client.clone(), audit.clone());
         let recorded = DynamoPostbacks::new(client.clone(), postbacks.clone());
@@ -173,6 +180,7 @@ impl ConsoleFunction {
             sessions: DynamoSessions::new(client.clone(), sessions, audits.clone()),
             configuration: Configuration::new(client.clone(), partners, secrets, audit.clone()),
             audits: audits.clone(),
+            archive: Box::new(move |label| archive.clone().resumable(label, REPORT_PATIENCE)),
             trace: Trace {
                 listings: DynamoListings::new(client.clone(), lookups, |origin| {
                     match origin {

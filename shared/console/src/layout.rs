@@ -19,6 +19,7 @@ const OPERATORS: &[(&str, &str)] = &[
     ("/postbacks", "Postbacks"),
     ("/webhooks", "Webhooks"),
     ("/partners", "Partners"),
+    ("/reports", "Reports"),
     ("/audit", "Changes"),
 ];
 

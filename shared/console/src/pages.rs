@@ -9,6 +9,7 @@ pub(crate) mod partners;
 pub(crate) mod portal;
 pub(crate) mod postbacks;
 pub(crate) mod refusals;
+pub(crate) mod reports;
 pub(crate) mod resend;
 pub(crate) mod search;
 pub(crate) mod session;

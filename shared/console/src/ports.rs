@@ -4,8 +4,9 @@ use app::{
     accept_postback::AcceptPostback,
     operators::trace::Trace,
     ports::{
-        AuditTrail, Catalogues, Clock, DeliveryRecords, InboundRecords, KnownRecipient, Listings, Participants,
-        Partners, Randomness, ResendQueue, Resolutions, Resubmissions, Rounds, Sessions, Source, Unavailable,
+        AskArchive, AuditTrail, Catalogues, Clock, DeliveryRecords, InboundRecords, KnownRecipient, Listings,
+        Participants, Partners, Randomness, ResendQueue, Resolutions, Resubmissions, Rounds, Sessions, Source,
+        Unavailable,
     },
 };
 use domain::{
@@ -20,6 +21,7 @@ pub(crate) trait Ports: Send + Sync + 'static {
     type Sessions: Sessions + 'static;
     type Configuration: Partners + 'static;
     type Audits: AuditTrail + 'static;
+    type Archive: AskArchive + 'static;
     type Listings: Listings + 'static;
     type Inbound: InboundRecords + 'static;
     type Deliveries: DeliveryRecords + 'static;
@@ -47,6 +49,9 @@ pub(crate) type TraceOf<P> = Trace<
     <P as Ports>::Partners,
 >;
 
+/// Makes a reader of the archive. The same question under the same label is one query.
+pub(crate) type ReadArchive<P> = Box<dyn Fn(&str) -> <P as Ports>::Archive + Send + Sync>;
+
 /// Holds what the pages share.
 pub(crate) struct Console<P: Ports> {
     pub(crate) site: Site,
@@ -54,6 +59,7 @@ pub(crate) struct Console<P: Ports> {
     pub(crate) sessions: P::Sessions,
     pub(crate) configuration: P::Configuration,
     pub(crate) audits: P::Audits,
+    pub(crate) archive: ReadArchive<P>,
     pub(crate) trace: TraceOf<P>,
     pub(crate) click_keys: P::ClickKeys,
     pub(crate) resolutions: P::Resolutions,

@@ -62,6 +62,8 @@ pub(crate) enum Trouble {
     Conflict(String),
     /// A service failed.
     Unavailable(Unavailable),
+    /// Something outside failed. The text says what, and when to try again.
+    Later(String),
     /// The lookups cannot be relied on.
     Lost(String),
 }
@@ -99,7 +101,7 @@ impl Trouble {
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::Conflict(_) => StatusCode::CONFLICT,
-            Self::Unavailable(_) | Self::Lost(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable(_) | Self::Later(_) | Self::Lost(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -116,6 +118,7 @@ impl Trouble {
                     "A service that this page needs does not answer. Nothing is half done; try again in a minute.";
                 ("Not available", words.to_owned())
             }
+            Self::Later(why) => ("Not available", why.clone()),
             Self::Lost(why) => ("Not available", format!("This page would be incomplete: {why}.")),
         }
     }

@@ -13,7 +13,8 @@ use domain::session::Role;
 use crate::{
     guard::{Access, guard, unknown},
     pages::{
-        audit, conflicts, overview, partners, portal, postbacks, refusals, resend, search, session, style, webhooks,
+        audit, conflicts, overview, partners, portal, postbacks, refusals, reports, resend, search, session, style,
+        webhooks,
     },
     ports::{Console, Ports},
 };
@@ -59,6 +60,7 @@ pub(crate) fn routes<P: Ports>() -> Vec<Route<P>> {
         changes("/partner", Operators(Role::Operator), post(partners::change::<P>)),
         changes("/partners-link", Operators(Role::Operator), post(partners::credentials::link::<P>)),
         changes("/partners-token", Operators(Role::Admin), post(partners::credentials::token::<P>)),
+        shows("/reports", Operators(Role::Viewer), get(reports::ask::<P>)),
         shows("/audit", Operators(Role::Viewer), get(audit::list::<P>)),
         shows("/portal", Anybody, get(portal::enter::<P>)),
         changes("/portal", Anybody, post(portal::follow::<P>)),

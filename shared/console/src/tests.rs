@@ -4,6 +4,7 @@ mod attacks;
 mod pages;
 mod partners;
 mod portal;
+mod reports;
 mod resend;
 mod rig;
 mod sign_in;

@@ -62,6 +62,10 @@ async fn an_operators_tasks(size: Size) {
     browser.go_until(&of("/postbacks"), &transaction).await;
     browser.look("postbacks", &["Postbacks"]).await;
 
+    browser.click("Reports").await;
+    browser.look("reports", &["Divided by"]).await;
+    browser.go_until(&url(&format!("/reports?name=refusals&partner={}", partner.name)), "missing").await;
+    browser.look("report", &["missing", "CSV", "contents"]).await;
     browser.click("Partners").await;
     browser.look("partners", &["as agreed"]).await;
     browser.go(&url(&format!("/partner?name={}", partner.name))).await;

@@ -42,6 +42,8 @@ async fn function(stack: &Stack, proxy: &Proxy) -> Function {
     let mut settings = Settings::built("console")
         .variables(stack.aws_environment(&proxy.endpoint_url()))
         .variable("FUNCTION_TIMEOUT_SECONDS", "60")
+        .variable("REPORTS_WORK_GROUP", &stack.archive["work_group"])
+        .variable("ARCHIVE_DATABASE", &stack.archive["database"])
         .variable("CONSOLE_URL", &stack.console.url)
         .variable(
             "WEBHOOK_RETRIES_QUEUE_URL",
@@ -142,6 +144,9 @@ async fn the_pages_make_the_calls_that_the_role_allows() {
     }
     let named = [("name", partner.name.as_str()), ("why", "x")];
     assert_eq!(browser.send(&examined, "/partners-link", &named).await.status, 200);
+    let report = browser.open(&format!("/reports?name=refusals&partner={}", partner.name)).await;
+    let report = browser.open(report.location.unwrap().strip_prefix("/console").unwrap_or_default()).await;
+    assert_eq!(report.status, 200, "{report:?}");
     let changes = browser.open(&format!("/audit?provider={}", partner.name)).await;
     assert!(changes.text.contains("resume partner"), "{changes:?}");
     let again = [("id", owed.as_str()), ("why", "x")];

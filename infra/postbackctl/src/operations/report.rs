@@ -1,13 +1,15 @@
 //! `postbackctl report`: answers questions over long times from the archive.
 
-mod chart;
 mod rates;
 mod shown;
 
 use std::{fs, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
-use app::operators::report::{Dimension, Period, Question, Report, Subject, report};
+use app::operators::report::{
+    Dimension, Period, Question, Report, Subject, chart, report,
+    text::{self, ends},
+};
 use clap::{
     Args, ValueEnum,
     builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser},
@@ -162,11 +164,11 @@ fn show(arguments: &Arguments, question: &Question, answer: &Report) -> Result<(
             Some(as_of) => format!("Nothing of this period was recorded up to {as_of:.3}."),
             None => "Nothing happened in this period.".to_owned(),
         };
-        eprintln!("{known} {}", shown::days(&answer.days));
+        eprintln!("{known} {}", text::days(&answer.days));
     }
-    output::print(if arguments.csv { shown::csv(answer)? } else { shown::table(answer) })?;
+    output::print(if arguments.csv { text::csv(answer)? } else { shown::table(answer) })?;
     if let Some((into, path)) = arguments.r#in.as_ref().zip(arguments.rates.as_ref()) {
-        let [first, last] = shown::ends(&question.period);
+        let [first, last] = ends(&question.period);
         eprintln!(
             "converted into {into} by {}, at the rates of {first} to {last}; each day's sum of a currency is rounded to 8 \
              digits, half away from zero",
@@ -183,7 +185,7 @@ fn as_json(arguments: &Arguments, question: &Question, answer: &Report) -> Resul
         Ok(cells.collect::<Result<serde_json::Map<_, _>>>()?.into())
     });
     let rates = arguments.rates.as_ref().map(|path| {
-        let [first, last] = shown::ends(&question.period);
+        let [first, last] = ends(&question.period);
         json!({"file": path.display().to_string(), "in": arguments.r#in, "first_day": first, "last_day": last})
     });
     let Period { from, to, zone } = &question.period;
@@ -204,7 +206,7 @@ fn name(arguments: &Arguments) -> String {
 }
 
 fn title(arguments: &Arguments, question: &Question) -> String {
-    let [first, last] = shown::ends(&question.period);
+    let [first, last] = ends(&question.period);
     format!("{}, {first} to {last}, {}", name(arguments), question.period.zone.iana_name().unwrap_or_default())
 }
 

@@ -3,11 +3,13 @@
 //! Each report is a query in `infra/reports`, in the SQL that Trino and DuckDB share. The archive stores each row at
 //! least once, and the queries take each once. What needs exact decimal arithmetic or a calendar is done here.
 
+pub mod chart;
 mod conversions;
 mod measures;
 mod period;
 mod rates;
 mod sql;
+pub mod text;
 
 use domain::{
     archive::ArchiveTable,

@@ -12,8 +12,8 @@ use app::{
     memory::{Held, World, lookup_key},
     operators::trace::Trace,
     ports::{
-        KnownPartner, KnownRecipient, Lookups as _, NewDeliveries as _, Postbacks as _, Refusals as _, StoredPartner,
-        StoredRefusal, Unavailable,
+        ArchiveFault, AskArchive, KnownPartner, KnownRecipient, Lookups as _, NewDeliveries as _, Postbacks as _,
+        Refusals as _, Rows, StoredPartner, StoredRefusal, Unavailable,
     },
     sign_in,
 };
@@ -77,6 +77,28 @@ impl Issuer for FakeIssuer {
     }
 }
 
+/// Gives every question to the archive the same answer, and keeps the labels of the questions.
+#[derive(Debug, Clone)]
+pub(super) struct Canned {
+    label: String,
+    pub(super) answer: Arc<Mutex<Result<Rows, ArchiveFault>>>,
+    pub(super) asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Default for Canned {
+    fn default() -> Self {
+        let answer = Arc::new(Mutex::new(Ok(Rows::new())));
+        Self { label: String::new(), answer, asked: Arc::default() }
+    }
+}
+
+impl AskArchive for Canned {
+    async fn ask(&self, _: &str) -> Result<Rows, ArchiveFault> {
+        self.asked.lock().unwrap().push(self.label.clone());
+        self.answer.lock().unwrap().clone()
+    }
+}
+
 /// Names the ports in memory.
 pub(super) enum InMemory {}
 
@@ -85,6 +107,7 @@ impl Ports for InMemory {
     type Sessions = World;
     type Configuration = World;
     type Audits = World;
+    type Archive = Canned;
     type Listings = World;
     type Inbound = World;
     type Deliveries = World;
@@ -125,6 +148,7 @@ pub(super) fn provider(name: &str) -> Provider {
 pub(super) struct Rig {
     pub(super) world: World,
     pub(super) issuer: FakeIssuer,
+    pub(super) archive: Canned,
     router: Router,
 }
 
@@ -175,6 +199,8 @@ impl Rig {
             partner: Arc::new(partner.clone()),
             credentials: Credentials::Tokens(Vec::new()),
         });
+        let archive = Canned::default();
+        let canned = archive.clone();
         let (known, of_accept): (Vec<_>, _) = (known.collect(), (world.clone(), keys.clone()));
         let console = Console::<InMemory> {
             site: Site::parse("https://gg3.example/console").unwrap(),
@@ -182,6 +208,7 @@ impl Rig {
             sessions: world.clone(),
             configuration: world.clone(),
             audits: world.clone(),
+            archive: Box::new(move |label| Canned { label: label.to_owned(), ..canned.clone() }),
             trace: Trace {
                 listings: world.clone(),
                 inbound: world.clone(),
@@ -203,7 +230,7 @@ impl Rig {
             now,
             random: draw,
         };
-        Self { world, issuer, router: router(Arc::new(console)) }
+        Self { world, issuer, archive, router: router(Arc::new(console)) }
     }
 
     /// Makes the issuer give out a code for a person with this role.

@@ -73,31 +73,6 @@ b,c                    3  -0.00000001
 }
 
 #[test]
-fn csv_quotes_what_needs_quotes() {
-    let expected = "event,transactions,amount,p50_ms\n<a>&\u{1b},12,1234.50,\n\"b,c\",3,-0.00000001,\n";
-    assert_eq!(shown::csv(&sample()).unwrap(), expected);
-}
-
-#[test]
-fn a_chart_has_a_bar_for_each_row() {
-    let svg = chart::svg(&sample(), "conversions");
-    assert_eq!(svg.matches("fill=\"#0b7285\"").count(), 2, "{svg}");
-    for text in ["conversions: transactions", "&lt;a&gt;&amp;<", "width=\"480\"", "width=\"120\"", ">12<"] {
-        assert!(svg.contains(text), "{text}: {svg}");
-    }
-}
-
-#[test]
-fn an_empty_report_says_which_days_have_rows() {
-    let days = |days: &[&str]| -> String {
-        shown::days(&days.iter().map(|day| (day.parse().unwrap(), 1)).collect::<Vec<_>>())
-    };
-    assert!(days(&[]).contains("no rows"));
-    let said = days(&["2026-11-01", "2026-11-02", "2026-11-04"]);
-    assert_eq!(said, "Rows about it arrived on 2026-11-01 to 2026-11-02, 2026-11-04 (UTC).");
-}
-
-#[test]
 fn a_file_of_rates_tells_its_first_fault() {
     let parsed = |text: &str| rates::parse(text, "USD").map_err(|fault| format!("{fault:#}"));
     assert!(parsed("day,currency,rate\n2026-11-01,EUR,1.0837\n2026-11-02, EUR ,1.09\n").is_ok());

@@ -2,10 +2,9 @@
 
 use std::fmt::Write as _;
 
-use app::operators::report::{Cell, Report};
 use rust_decimal::Decimal;
 
-use super::shown::text;
+use super::{Cell, Report, text::text};
 
 const ROW: usize = 22;
 const LABELS: usize = 300;
@@ -13,7 +12,7 @@ const BARS: usize = 480;
 const TOP: usize = 60;
 
 /// Returns a bar for each row: its first number, behind the row's texts.
-pub(super) fn svg(report: &Report, title: &str) -> String {
+pub fn svg(report: &Report, title: &str) -> String {
     let first = report.rows.first().into_iter().flatten().position(|cell| !matches!(cell, Cell::Text(_)));
     let first = first.unwrap_or_default();
     let measure = report.columns.get(first).copied().unwrap_or_default();
