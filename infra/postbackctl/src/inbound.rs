@@ -10,14 +10,16 @@ pub(crate) mod refusals;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use app::{operators::refusals::list, ports::RefusalKind};
+use app::{
+    operators::{refusals::list, view::RefusalView},
+    ports::RefusalKind,
+};
 
 use crate::{
     Connection, ask,
     coverage::unlisted,
     operations::timeline::{Timeline, warn_unread},
     page::Page,
-    view::RefusalView,
 };
 
 /// Lists refusals or open conflicts.

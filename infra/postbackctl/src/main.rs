@@ -13,7 +13,6 @@ mod output;
 mod pace;
 mod page;
 mod partners;
-mod view;
 
 use std::process::ExitCode;
 

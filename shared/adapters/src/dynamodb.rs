@@ -11,6 +11,7 @@ pub mod erasures;
 pub mod history;
 pub mod item;
 pub mod lookups;
+pub mod named_requests;
 pub mod participants;
 pub mod partners;
 pub mod postbacks;

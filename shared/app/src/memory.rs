@@ -11,6 +11,7 @@ mod dead_letters;
 mod erasures;
 mod inbound;
 mod lookups;
+mod named_requests;
 mod outbound;
 pub mod partner;
 mod sessions;
@@ -36,6 +37,7 @@ use domain::{
     },
     jiff::{Timestamp, civil::Date},
     lookup::{Origin, Place, Subject},
+    named_request::{NamedRequest, RequestKey},
     outbound::{
         attempt::{Attempt, AttemptOutcome},
         catalogue::{Catalogue, Snapshot},
@@ -141,6 +143,8 @@ pub struct State {
     pub audit: Vec<AuditRecord>,
     /// Sessions of the console, and links to the portal.
     pub sessions: BTreeMap<SessionKey, Session>,
+    /// The requests that their clients named.
+    pub named_requests: BTreeMap<RequestKey, NamedRequest>,
     /// Recorded clicks.
     pub clicks: Vec<Click>,
     /// Lookups, each with its expiry in Unix seconds.

@@ -32,6 +32,7 @@ pub mod rotate_system_key;
 mod segments;
 pub mod send_event;
 pub mod trace;
+pub mod view;
 
 use std::ops::ControlFlow;
 

@@ -11,6 +11,7 @@ mod erasures;
 mod implementations;
 mod inbound_records;
 mod listings;
+mod named_requests;
 mod resubmissions;
 mod sessions;
 mod stored_refusal;
@@ -64,6 +65,7 @@ pub use self::{
     implementations::Ports,
     inbound_records::{FoundRevisions, InboundRecords},
     listings::{Listings, Range},
+    named_requests::NamedRequests,
     resubmissions::Resubmissions,
     sessions::Sessions,
     stored_refusal::{RefusalKind, StoredRefusal},

@@ -14,6 +14,7 @@ use adapters::{
         delivery_records::DynamoDeliveryRecords,
         history::History,
         lookups::DynamoListings,
+        named_requests::DynamoNamedRequests,
         participants::DynamoParticipants,
         partners::{DynamoAdmittedPartners, DynamoClickKeys, DynamoPartners, DynamoShownRecipients},
         postbacks::DynamoPostbacks,
@@ -81,6 +82,7 @@ enum Deployed {}
 impl Ports for Deployed {
     type Issuer = Oidc;
     type Sessions = DynamoSessions;
+    type Requests = DynamoNamedRequests;
     type Configuration = Configuration;
     type Audits = DynamoAudit;
     type Archive = AthenaArchive;
@@ -177,6 +179,7 @@ impl ConsoleFunction {
         let console = Console::<Deployed> {
             site,
             issuer,
+            requests: DynamoNamedRequests::new(client.clone(), sessions.clone()),
             sessions: DynamoSessions::new(client.clone(), sessions, audits.clone()),
             configuration: Configuration::new(client.clone(), partners, secrets, audit.clone()),
             audits: audits.clone(),

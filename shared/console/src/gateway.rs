@@ -10,7 +10,7 @@ use axum::{
     body::Body as PageBody,
     http::{
         HeaderName, HeaderValue, Request as PageRequest,
-        header::{CONTENT_TYPE, COOKIE, ORIGIN},
+        header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, ORIGIN},
     },
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -24,6 +24,9 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 /// Names the stage variables that carry the path and the query. Only this guard sets stage variables.
 const PATH: &str = "path";
 const QUERY: &str = "query";
+
+/// Names the header by which a client names a call of the API.
+pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Limits the body of a form, in bytes.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -79,8 +82,9 @@ impl From<Payload> for PageEvent {
             found.map(|(_, value)| value.clone())
         };
         let cookies = header(&COOKIE).into_iter().chain(payload.cookies).collect::<Vec<_>>().join("; ");
-        let wanted = [(COOKIE, Some(cookies)), (CONTENT_TYPE, header(&CONTENT_TYPE)), (ORIGIN, header(&ORIGIN))];
-        let readable = wanted.into_iter().filter_map(|(name, value)| Some((name, HeaderValue::try_from(value?).ok()?)));
+        let sent = [CONTENT_TYPE, ORIGIN, AUTHORIZATION, IDEMPOTENCY_KEY].map(|name| (header(&name), name));
+        let wanted = sent.into_iter().map(|(value, name)| (name, value)).chain([(COOKIE, Some(cookies))]);
+        let readable = wanted.filter_map(|(name, value)| Some((name, HeaderValue::try_from(value?).ok()?)));
         event.headers.extend(readable);
         event.request_context.request_id = payload.request_context.request_id;
         event.request_context.http.method = payload.request_context.http.method.parse().unwrap_or_default();

@@ -10,7 +10,10 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use domain::session::{Role, Token, Visitor};
+use domain::{
+    audit::Channel,
+    session::{Role, Token, Visitor},
+};
 
 use crate::{
     gateway,
@@ -18,7 +21,7 @@ use crate::{
     ports::{Console, Ports},
     reply::{Explained, Trouble, harden, page, redirect},
     site::{SESSION_COOKIE, SIGN_IN_COOKIE},
-    visit::{FORM, Fields, Open, Visit},
+    visit::{FORM, Fields, Visit},
 };
 
 /// Says who may open a page.
@@ -112,8 +115,8 @@ async fn admit<P: Ports>(console: &Console<P>, access: Access, request: Request)
         ))),
     };
     let refused = refused.or_else(|| {
-        let open = visit.open.as_ref().filter(|_| is_change);
-        let is_forged = open.is_some_and(|open| !open.token.has_derived(FORM, visit.form.get(FORM)));
+        let session = visit.session.as_ref().filter(|_| is_change);
+        let is_forged = session.is_some_and(|token| !token.has_derived(FORM, visit.form.get(FORM)));
         let why = "The form did not come from this console, or your session has changed. Open the page again.";
         (is_change && is_foreign || is_forged).then_some(Refusal::Because(Trouble::Forbidden(why)))
     });
@@ -133,7 +136,9 @@ async fn visit<P: Ports>(console: &Console<P>, request: Request) -> Result<Admit
     };
     let path = parts.uri.path();
     let mut visit = Visit {
-        open: None,
+        visitor: None,
+        session: None,
+        channel: Channel::Console,
         query: Fields::parse(parts.uri.query().unwrap_or_default().as_bytes()),
         form: Fields::default(),
         sign_in: cookie(SIGN_IN_COOKIE),
@@ -141,7 +146,8 @@ async fn visit<P: Ports>(console: &Console<P>, request: Request) -> Result<Admit
     };
     if let Some(token) = cookie(SESSION_COOKIE) {
         match sign_in::find(&console.sessions, &token, (console.now)()).await {
-            Ok(found) => visit.open = found.map(|session| Open { token, session }),
+            Ok(Some(session)) => (visit.visitor, visit.session) = (Some(session.visitor), Some(token)),
+            Ok(None) => {}
             Err(fault) => return Err((visit, fault.into())),
         }
     }

@@ -3,7 +3,13 @@
 //! A sign-in has one random secret, which the browser keeps in a cookie. State, nonce and PKCE verifier are derived from
 //! it, so that a sign-in that has begun costs no storage, and only the browser that began it can end it.
 
-use std::{future::Future, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    str::FromStr as _,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use app::ports::Unavailable;
 use domain::{
@@ -12,9 +18,9 @@ use domain::{
 };
 use openidconnect::{
     AdditionalClaims, AuthUrl, AuthenticationFlow, AuthorizationCode, Client, ClientId, CsrfToken,
-    EmptyExtraTokenFields, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IdTokenFields, IdTokenVerifier,
-    IssuerUrl, JsonWebKeySet, JsonWebKeySetUrl, Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
-    RequestTokenError, Scope, StandardErrorResponse, StandardTokenResponse, TokenUrl,
+    EmptyExtraTokenFields, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IdToken, IdTokenClaims,
+    IdTokenFields, IdTokenVerifier, IssuerUrl, JsonWebKeySet, JsonWebKeySetUrl, Nonce, PkceCodeChallenge,
+    PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, StandardErrorResponse, StandardTokenResponse, TokenUrl,
     core::{
         CoreAuthDisplay, CoreAuthPrompt, CoreErrorResponseType, CoreGenderClaim, CoreJsonWebKey,
         CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm, CoreResponseType, CoreRevocableToken,
@@ -28,6 +34,11 @@ const TOKEN: &str = "issuer's token endpoint";
 const KEYS: &str = "issuer's keys";
 /// Limits one request to the issuer.
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// Sets how long the issuer's keys are used for callers of the API.
+const KEYS_KEPT: Duration = Duration::from_mins(10);
+/// Sets how old the keys are at least that are read again because of a token that they did not sign. A stranger's tokens
+/// cost no more than that.
+const KEYS_READ_AGAIN: Duration = Duration::from_mins(1);
 /// Limits an answer of the issuer, in bytes.
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
 
@@ -64,6 +75,10 @@ pub(crate) trait Issuer: Send + Sync {
     /// Returns the person who brought this code from the issuer. MUST refuse a code that was used before, that another
     /// browser began, or whose token is not signed by the issuer for this console and this sign-in.
     fn identify(&self, code: &str, secret: &Token) -> impl Future<Output = Result<Identity, IdentityFault>> + Send;
+
+    /// Returns the person whose ID token this is. MUST refuse a token that the issuer did not sign for this console, and
+    /// one that has expired.
+    fn bearer(&self, token: &str) -> impl Future<Output = Result<Identity, IdentityFault>> + Send;
 }
 
 /// Holds the groups of a person, under Cognito's name and under the name that other issuers use.
@@ -76,6 +91,8 @@ struct Groups {
 }
 
 impl AdditionalClaims for Groups {}
+
+type BearerToken = IdToken<Groups, CoreGenderClaim, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm>;
 
 type Tokens = StandardTokenResponse<
     IdTokenFields<
@@ -135,7 +152,11 @@ pub(crate) struct Oidc {
     keys_url: JsonWebKeySetUrl,
     client: OidcClient,
     http: reqwest::Client,
+    /// Holds the issuer's keys for callers of the API, with the instant at which they were read.
+    keys: Mutex<Option<(Instant, Keys)>>,
 }
+
+type Keys = JsonWebKeySet<CoreJsonWebKey>;
 
 impl Oidc {
     /// Makes the client. Returns the name of the setting that is not a URL, or says that TLS cannot be set up.
@@ -150,7 +171,7 @@ impl Oidc {
             .set_redirect_uri(RedirectUrl::new(return_url).map_err(wrong("CONSOLE_URL"))?);
         let keys_url = JsonWebKeySetUrl::new(keys_url).map_err(wrong("OIDC_KEYS_URL"))?;
         let http = http_client().map_err(|fault| format!("TLS cannot be set up: {fault}"))?;
-        Ok(Self { issuer, client_id, keys_url, client, http })
+        Ok(Self { issuer, client_id, keys_url, client, http, keys: Mutex::new(None) })
     }
 }
 
@@ -187,6 +208,46 @@ async fn call(http: reqwest::Client, request: HttpRequest) -> Result<HttpRespons
     Ok(response)
 }
 
+impl Oidc {
+    async fn fetch_keys(&self) -> Result<Keys, IdentityFault> {
+        let http = |request: HttpRequest| call(self.http.clone(), request);
+        let unread =
+            |_| IdentityFault::Unavailable(Unavailable { service: KEYS, reason: "could not be read".to_owned() });
+        JsonWebKeySet::fetch_async(&self.keys_url, &http).await.map_err(unread)
+    }
+
+    /// Returns the issuer's keys, not older than this.
+    async fn keys(&self, max_age: Duration) -> Result<Keys, IdentityFault> {
+        let kept = self.keys.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, keys)) = kept.filter(|(read, _)| read.elapsed() < max_age) {
+            return Ok(keys);
+        }
+        let keys = self.fetch_keys().await?;
+        *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), keys.clone()));
+        Ok(keys)
+    }
+
+    fn verifier(&self, keys: Keys) -> Verifier<'_> {
+        IdTokenVerifier::new_public_client(self.client_id.clone(), self.issuer.clone(), keys)
+    }
+}
+
+type Verifier<'a> = IdTokenVerifier<'a, CoreJsonWebKey>;
+type Claims = IdTokenClaims<Groups, CoreGenderClaim>;
+
+fn refused(why: impl fmt::Display) -> IdentityFault {
+    IdentityFault::Refused(why.to_string())
+}
+
+/// Returns the person of whom the issuer tells.
+fn identity(claims: &Claims) -> Result<Identity, IdentityFault> {
+    let author = Author::new(claims.subject().as_str()).map_err(|_| refused("an unusable subject"))?;
+    let name = claims.email().map_or(author.as_str(), |email| email.as_str()).to_owned();
+    let Groups { cognito, groups } = claims.additional_claims();
+    let role = Role::of_groups(cognito.iter().chain(groups).map(String::as_str));
+    Ok(Identity { author, name, role })
+}
+
 impl Issuer for Oidc {
     fn sign_in_url(&self, secret: &Token) -> String {
         let verifier = PkceCodeVerifier::new(secret.derive(VERIFIER));
@@ -217,19 +278,21 @@ impl Issuer for Oidc {
             RequestTokenError::Request(fault) => unavailable(TOKEN, fault.to_string()),
             _ => unavailable(TOKEN, "sent an unreadable answer".to_owned()),
         })?;
-        let keys: JsonWebKeySet<CoreJsonWebKey> = JsonWebKeySet::fetch_async(&self.keys_url, &http)
-            .await
-            .map_err(|_| unavailable(KEYS, "could not be read".to_owned()))?;
-        let verifier = IdTokenVerifier::new_public_client(self.client_id.clone(), self.issuer.clone(), keys);
-        let refused = |fault: &str| IdentityFault::Refused(fault.to_owned());
+        let verifier = self.verifier(self.fetch_keys().await?);
         let id_token = tokens.extra_fields().id_token().ok_or_else(|| refused("no ID token"))?;
-        let claims = id_token
-            .claims(&verifier, &Nonce::new(secret.derive(NONCE)))
-            .map_err(|fault| IdentityFault::Refused(fault.to_string()))?;
-        let author = Author::new(claims.subject().as_str()).map_err(|_| refused("an unusable subject"))?;
-        let name = claims.email().map_or(author.as_str(), |email| email.as_str()).to_owned();
-        let Groups { cognito, groups } = claims.additional_claims();
-        let role = Role::of_groups(cognito.iter().chain(groups).map(String::as_str));
-        Ok(Identity { author, name, role })
+        identity(id_token.claims(&verifier, &Nonce::new(secret.derive(NONCE))).map_err(refused)?)
+    }
+
+    async fn bearer(&self, token: &str) -> Result<Identity, IdentityFault> {
+        let token = BearerToken::from_str(token).map_err(|_| refused("no ID token"))?;
+        let any = |_: Option<&Nonce>| Ok(());
+        let verifier = self.verifier(self.keys(KEYS_KEPT).await?);
+        let claims = token.claims(&verifier, any);
+        if let Ok(claims) = claims {
+            return identity(claims);
+        }
+        // The issuer may have made another key since.
+        let verifier = self.verifier(self.keys(KEYS_READ_AGAIN).await?);
+        identity(token.claims(&verifier, any).map_err(refused)?)
     }
 }

@@ -18,7 +18,7 @@ mod timeline;
 pub(crate) mod webhooks;
 
 use domain::{
-    audit::{Author, Channel, Operation, Why},
+    audit::{Author, Operation, Why},
     session::Visitor,
     values::ids::ReceiptId,
 };
@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// Begins the change that an operator's form asks for, with the reason that it gives. Also draws the id of a receipt.
-fn begin<P: Ports>(console: &Console<P>, visit: &Visit) -> Result<(Operation, ReceiptId), Trouble> {
+pub(crate) fn begin<P: Ports>(console: &Console<P>, visit: &Visit) -> Result<(Operation, ReceiptId), Trouble> {
     let Some(Visitor::Operator { author, .. }) = visit.visitor() else { return Err(Trouble::NotFound) };
     begun(console, visit, author.clone())
 }
@@ -45,7 +45,7 @@ fn begin_as<P: Ports>(console: &Console<P>, visit: &Visit, name: &str) -> Result
 fn begun<P: Ports>(console: &Console<P>, visit: &Visit, author: Author) -> Result<(Operation, ReceiptId), Trouble> {
     let why = Why::new(visit.form.get("why")).map_err(|fault| Trouble::Malformed(format!("The reason {fault}.")))?;
     let (id, receipt_id) = parts((console.random)()?);
-    let operation = Operation::new(author, Channel::Console, Some(why), id);
+    let operation = Operation::new(author, visit.channel, Some(why), id);
     Ok((operation.keeping_records(console.audit_retention), receipt_id))
 }
 

@@ -5,8 +5,8 @@ use app::{
     operators::trace::Trace,
     ports::{
         AskArchive, AuditTrail, Catalogues, Clock, DeliveryRecords, InboundRecords, KnownRecipient, Listings,
-        Participants, Partners, Randomness, ResendQueue, Resolutions, Resubmissions, Rounds, Sessions, Source,
-        Unavailable,
+        NamedRequests, Participants, Partners, Randomness, ResendQueue, Resolutions, Resubmissions, Rounds, Sessions,
+        Source, Unavailable,
     },
 };
 use domain::{
@@ -19,6 +19,7 @@ use crate::{issuer::Issuer, site::Site};
 pub(crate) trait Ports: Send + Sync + 'static {
     type Issuer: Issuer + 'static;
     type Sessions: Sessions + 'static;
+    type Requests: NamedRequests + 'static;
     type Configuration: Partners + 'static;
     type Audits: AuditTrail + 'static;
     type Archive: AskArchive + 'static;
@@ -57,6 +58,8 @@ pub(crate) struct Console<P: Ports> {
     pub(crate) site: Site,
     pub(crate) issuer: P::Issuer,
     pub(crate) sessions: P::Sessions,
+    /// Holds the calls of the API that their clients named.
+    pub(crate) requests: P::Requests,
     pub(crate) configuration: P::Configuration,
     pub(crate) audits: P::Audits,
     pub(crate) archive: ReadArchive<P>,

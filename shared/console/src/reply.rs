@@ -54,10 +54,14 @@ pub(crate) enum Trouble {
     NotFound,
     /// The visitor has no session.
     NotSignedIn,
+    /// The call has no token that names a person. The text says what to send.
+    NoToken(&'static str),
     /// The visitor's role does not allow it, or the form did not come from one of our pages.
     Forbidden(&'static str),
     /// A field is missing or wrong. The text says which, and how to mend it.
     Malformed(String),
+    /// The call contradicts an earlier one of the same name.
+    Unprocessable(&'static str),
     /// Somebody else came first, or the records do not allow the change. Nothing was changed.
     Conflict(String),
     /// A service failed.
@@ -97,9 +101,10 @@ impl Trouble {
     fn status(&self) -> StatusCode {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::NotSignedIn => StatusCode::UNAUTHORIZED,
+            Self::NotSignedIn | Self::NoToken(_) => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::Unavailable(_) | Self::Later(_) | Self::Lost(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -110,7 +115,9 @@ impl Trouble {
         match self {
             Self::NotFound => ("Not found", "There is no such page.".to_owned()),
             Self::NotSignedIn => ("Not signed in", "Your session has ended. Sign in and try again.".to_owned()),
+            Self::NoToken(why) => ("No valid token", (*why).to_owned()),
             Self::Forbidden(why) => ("Not allowed", (*why).to_owned()),
+            Self::Unprocessable(why) => ("Nothing was changed", (*why).to_owned()),
             Self::Malformed(why) => ("Cannot be read", why.clone()),
             Self::Conflict(why) => ("Nothing was changed", why.clone()),
             Self::Unavailable(_) => {

@@ -4,13 +4,17 @@ use std::sync::Arc;
 
 use axum::{
     Router,
+    body::Body,
+    extract::{Request, State},
     http::Method,
     middleware::from_fn_with_state,
+    response::Response,
     routing::{MethodRouter, get, post},
 };
 use domain::session::Role;
 
 use crate::{
+    api,
     guard::{Access, guard, unknown},
     pages::{
         audit, conflicts, overview, partners, portal, postbacks, refusals, reports, resend, search, session, style,
@@ -19,14 +23,14 @@ use crate::{
     ports::{Console, Ports},
 };
 
-/// Describes one page.
+/// Describes one page, or one call of the API.
 pub(crate) struct Route<P: Ports> {
     #[cfg_attr(not(test), expect(dead_code, reason = "the handler has it too; tests walk all pages by it"))]
     pub(crate) method: Method,
-    /// Holds the path below `/console`.
+    /// Holds the path below `/console` or [`api::BASE`].
     pub(crate) path: &'static str,
     pub(crate) access: Access,
-    handler: MethodRouter<Arc<Console<P>>>,
+    pub(crate) handler: MethodRouter<Arc<Console<P>>>,
 }
 
 /// Returns all pages. Each is served only through this list, so none lacks its guard.
@@ -78,12 +82,21 @@ pub(crate) fn routes<P: Ports>() -> Vec<Route<P>> {
     ]
 }
 
-/// Returns the router of all pages.
+/// Returns the router of all pages and calls.
 pub(crate) fn router<P: Ports>(console: Arc<Console<P>>) -> Router {
     let mut router = Router::new();
     for Route { path, access, handler, .. } in routes::<P>() {
         let guard = from_fn_with_state((console.clone(), access), guard::<P>);
         router = router.route(&format!("/console{path}"), handler.layer(guard));
     }
-    router.fallback(unknown::<P>).with_state(console)
+    for Route { path, access, handler, .. } in api::routes::<P>() {
+        let guard = from_fn_with_state((console.clone(), access), api::guard::<P>);
+        router = router.route(&format!("{}{path}", api::BASE), handler.layer(guard));
+    }
+    router.fallback(nowhere::<P>).with_state(console)
+}
+
+/// Answers a request for which there is no route.
+async fn nowhere<P: Ports>(console: State<Arc<Console<P>>>, request: Request) -> Response<Body> {
+    if request.uri().path().starts_with(api::BASE) { api::unknown() } else { unknown(console, request).await }
 }

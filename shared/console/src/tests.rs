@@ -1,5 +1,6 @@
 //! Walks all pages with all kinds of visitors, over ports in memory.
 
+mod api;
 mod attacks;
 mod pages;
 mod partners;

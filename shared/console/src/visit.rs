@@ -1,9 +1,12 @@
 //! Describes the visit that a page serves: who came, and which fields were sent.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use axum::{extract::FromRequestParts, http::request::Parts};
-use domain::session::{Role, Session, Token, Visitor};
+use domain::{
+    audit::Channel,
+    session::{Role, Token, Visitor},
+};
 
 use crate::reply::Trouble;
 
@@ -24,27 +27,37 @@ impl Fields {
         Self(fields)
     }
 
+    /// Returns the fields as the text of a query, with this one in place of its present value.
+    pub(crate) fn with(&self, name: &str, value: &str) -> String {
+        let mut fields: BTreeMap<&str, &str> = self.0.iter().map(|(name, value)| (&**name, &**value)).collect();
+        fields.insert(name, value);
+        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
+    }
+
     /// Returns the value of a field without blanks around it. A missing field is empty.
     pub(crate) fn get(&self, name: &str) -> &str {
         self.0.get(name).map_or("", |value| value.trim())
     }
 }
 
-/// Holds a visitor's session, with the token that opened it.
-#[derive(Debug, Clone)]
-pub(crate) struct Open {
-    pub(crate) token: Token,
-    pub(crate) session: Session,
+impl From<HashMap<String, String>> for Fields {
+    fn from(fields: HashMap<String, String>) -> Self {
+        Self(fields)
+    }
 }
 
 /// Holds what the guard found out about a request. Every page takes it.
 #[derive(Debug, Clone)]
 pub(crate) struct Visit {
-    /// Holds the session, if there is one. The guard has seen to it that its visitor may open the page.
-    pub(crate) open: Option<Open>,
+    /// Names the visitor, if it is known. The guard has seen to it that the visitor may open the page.
+    pub(crate) visitor: Option<Visitor>,
+    /// Holds the token of the visitor's session. Callers of the API have none.
+    pub(crate) session: Option<Token>,
+    /// Says through what the visitor came.
+    pub(crate) channel: Channel,
     /// Holds the fields of the query.
     pub(crate) query: Fields,
-    /// Holds the fields of a form. The guard has compared the form's secret with the session.
+    /// Holds the fields of a form, whose secret the guard has compared with the session, or of a call's body.
     pub(crate) form: Fields,
     /// Holds the cookie of a sign-in that has begun.
     pub(crate) sign_in: Option<Token>,
@@ -55,7 +68,7 @@ pub(crate) struct Visit {
 impl Visit {
     /// Returns the visitor.
     pub(crate) fn visitor(&self) -> Option<&Visitor> {
-        self.open.as_ref().map(|open| &open.session.visitor)
+        self.visitor.as_ref()
     }
 
     /// Returns true if the visitor is an operator with at least this role.
@@ -65,7 +78,7 @@ impl Visit {
 
     /// Returns the secret for the forms of this page.
     pub(crate) fn form_secret(&self) -> String {
-        self.open.as_ref().map(|open| open.token.derive(FORM)).unwrap_or_default()
+        self.session.as_ref().map(|token| token.derive(FORM)).unwrap_or_default()
     }
 }
 

@@ -63,6 +63,8 @@ pub enum Channel {
     Postbackctl,
     /// The operator uses the console.
     Console,
+    /// A program uses the management API.
+    Api,
     /// A newer version has recorded this channel.
     #[serde(other)]
     Unknown,
@@ -74,6 +76,7 @@ impl Channel {
         match self {
             Self::Postbackctl => "postbackctl",
             Self::Console => "console",
+            Self::Api => "the API",
             Self::Unknown => "a tool unknown to this version",
         }
     }

@@ -31,6 +31,7 @@ pub mod audit;
 pub mod erasure;
 pub mod inbound;
 pub mod lookup;
+pub mod named_request;
 pub mod outbound;
 pub mod partner;
 mod prelude;

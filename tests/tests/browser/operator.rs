@@ -64,7 +64,7 @@ async fn an_operators_tasks(size: Size) {
 
     browser.click("Reports").await;
     browser.look("reports", &["Divided by"]).await;
-    browser.go_until(&url(&format!("/reports?name=refusals&partner={}", partner.name)), "missing").await;
+    browser.go_until(&url(&format!("/reports?name=refusals&provider={}", partner.name)), "missing").await;
     browser.look("report", &["missing", "CSV", "contents"]).await;
     browser.click("Partners").await;
     browser.look("partners", &["as agreed"]).await;

@@ -35,7 +35,7 @@ const TABLES: [&str; 12] = [
     "sessions",
 ];
 
-async fn function(stack: &Stack, proxy: &Proxy) -> Function {
+pub(crate) async fn function(stack: &Stack, proxy: &Proxy) -> Function {
     let endpoint = &stack.aws_endpoint_url;
     let outside = reqwest_location(stack).await;
     let pool = &stack.console.user_pool;
@@ -144,7 +144,7 @@ async fn the_pages_make_the_calls_that_the_role_allows() {
     }
     let named = [("name", partner.name.as_str()), ("why", "x")];
     assert_eq!(browser.send(&examined, "/partners-link", &named).await.status, 200);
-    let report = browser.open(&format!("/reports?name=refusals&partner={}", partner.name)).await;
+    let report = browser.open(&format!("/reports?name=refusals&provider={}", partner.name)).await;
     let report = browser.open(report.location.unwrap().strip_prefix("/console").unwrap_or_default()).await;
     assert_eq!(report.status, 200, "{report:?}");
     let changes = browser.open(&format!("/audit?provider={}", partner.name)).await;

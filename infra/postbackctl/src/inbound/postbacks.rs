@@ -3,19 +3,14 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use app::operators::postbacks::{Transaction, Wanted, list};
+use app::operators::{
+    postbacks::{Transaction, Wanted, list},
+    view::TransactionView,
+};
 use clap::{Args, ValueEnum};
-use domain::{
-    inbound::status::State,
-    jiff::Timestamp,
-    values::{ids::TransactionId, time::three_decimals},
-};
-use serde::Serialize;
+use domain::{inbound::status::State, jiff::Timestamp};
 
-use crate::{
-    Connection, ask, coverage::unlisted, operations::timeline::warn_unread, page::Page, terminal::printable,
-    view::PostbackView,
-};
+use crate::{Connection, ask, coverage::unlisted, operations::timeline::warn_unread, page::Page, terminal::printable};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -48,27 +43,6 @@ impl From<Wording> for State {
             Wording::Approved => Self::Approved,
             Wording::Rejected => Self::Rejected,
         }
-    }
-}
-
-/// A transaction as JSON: its current revision, and when its first postback was recorded.
-#[derive(Debug, Serialize)]
-struct TransactionView<'a> {
-    #[serde(with = "three_decimals")]
-    first_received_at: Timestamp,
-    #[serde(flatten)]
-    current: PostbackView<'a>,
-    /// The rejected transaction from which this one takes. The amount then counts as nothing.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rejected_with: Option<&'a TransactionId>,
-}
-
-impl<'a> From<&'a Transaction> for TransactionView<'a> {
-    fn from(it: &'a Transaction) -> Self {
-        let rejected_with = it.counted.rejected_with.as_ref();
-        let view = PostbackView::from(&it.current);
-        let current = if rejected_with.is_some() { view.in_state(it.counted.state) } else { view };
-        Self { first_received_at: it.recorded_at, current, rejected_with }
     }
 }
 

@@ -9,16 +9,16 @@ use app::{
     operators::{
         current_revision::{self, CurrentRevision},
         resubmit_refusal::resubmit,
+        view::AnswerView,
     },
     ports::RefusalKind,
 };
 use clap::{Args, Subcommand};
 use domain::{
-    inbound::{postback::Difference, refusal::ContentKey},
+    inbound::refusal::ContentKey,
     retention::Expiring,
     values::ids::{ReceiptId, TransactionKey},
 };
-use serde_json::{Value, json};
 
 use crate::{
     Connection, ask,
@@ -102,32 +102,20 @@ async fn send_again(connection: &Connection, Resubmit { content_id, change }: Re
 
 /// Prints the answer. The exit code is 0 if the call is recorded, and 1 if it is still refused.
 fn show(answer: &PostbackAnswer, current: Option<&CurrentRevision>, as_json: bool) -> Result<ExitCode> {
-    let (outcome, details): (&str, Value) = match answer {
-        PostbackAnswer::Accepted(receipt) => ("accepted", json!({ "receipt": receipt })),
-        PostbackAnswer::Duplicate(receipt) => ("duplicate", json!({ "receipt": receipt })),
-        PostbackAnswer::Ignored => ("ignored", json!({})),
-        PostbackAnswer::Conflict(conflict) => {
-            let differences: Vec<&Difference> = conflict.differences.iter().map(|(_, difference)| difference).collect();
-            let mut details = json!({"original": conflict.original, "differences": differences});
-            if let Some((details, current)) = details.as_object_mut().zip(current) {
-                details.insert("stands".to_owned(), json!(current));
-            }
-            ("conflict", details)
-        }
-        PostbackAnswer::Erased(_) => ("transaction_erased", json!({})),
-        PostbackAnswer::Malformed(faults) => ("malformed", json!({ "faults": faults })),
-        PostbackAnswer::Forbidden(fault) => ("forbidden", json!({ "faults": [fault] })),
+    match answer {
         PostbackAnswer::Unauthorized | PostbackAnswer::UnauthorizedTooOften(_) => {
             bail!("the partner does not exist any more")
         }
         PostbackAnswer::Unavailable(unavailable) => bail!("{unavailable}; sending it again is safe"),
         PostbackAnswer::RateExceeded(_) => bail!("the partner's rate is used up; send it again later"),
         PostbackAnswer::Paused => bail!("the partner's postbacks are paused; resume them first"),
-    };
+        _ => {}
+    }
+    let shown = AnswerView::of(answer, current);
     if as_json {
-        say!("{}", json!({"outcome": outcome, "details": details}))?;
+        say!("{}", serde_json::to_string(&shown)?)?;
     } else {
-        say!("{outcome}")?;
+        say!("{}", shown.outcome)?;
         for line in lines(answer, current) {
             say!("  {}", printable(&line))?;
         }

@@ -7,6 +7,7 @@ use app::{
         current_revision::{CurrentRevision, FromCurrent},
         refusals::{Refused, ToAgree, UnreadTransaction},
         trace::{Attempted, Due, Event, EventKind, InVain, Opening, Owed, Recorded},
+        view::EventView,
     },
     ports::{RefusalKind, Unavailable},
 };
@@ -18,32 +19,21 @@ use domain::{
         fault::Fault,
         postback::{Content, Difference, Postback},
     },
-    jiff::Timestamp,
     outbound::{agreed_ids::PartnerIds, attempt::Attempt},
     values::ids::Provider,
 };
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use crate::{
     outbound::{progress, webhook},
     terminal::printable,
-    view::{AttemptView, ClickView, DeliveryView, DueView, OpeningView, PostbackView, RefusalView},
 };
 
 /// An entry of a timeline.
 #[derive(Debug, Serialize)]
 pub(crate) struct TimelineEntry {
-    #[serde(serialize_with = "domain::values::time::three_decimals::serialize")]
-    pub(crate) at: Timestamp,
-    /// `click`, `postback`, `correction`, `refusal`, `conflict`, `conversion`, `opening`, `progress`, `delivery`, `attempt`
-    /// or `due`.
-    pub(crate) kind: &'static str,
-    /// The thing that happened, for programs, in the form of [`crate::view`].
-    pub(crate) record: Value,
-    /// Is true for the record of a transaction that is in force, and false for its other records.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) in_force: Option<bool>,
+    #[serde(flatten)]
+    pub(crate) event: EventView,
     /// The words for people.
     pub(crate) what: String,
     pub(crate) details: Vec<String>,
@@ -59,40 +49,40 @@ impl Timeline {
     }
 
     /// Adds an event of a trace.
-    pub(crate) fn event(&mut self, Event { at, kind }: &Event) {
-        match kind {
-            EventKind::Click(click) => self.click(click),
-            EventKind::Recorded(recorded) => self.postback(*at, recorded),
-            EventKind::Conversion(conversion) => self.conversion(*at, conversion),
+    pub(crate) fn event(&mut self, event: &Event) {
+        let view = EventView::from(event);
+        match &event.kind {
+            EventKind::Click(click) => self.click(view, click),
+            EventKind::Recorded(recorded) => self.postback(view, recorded),
+            EventKind::Conversion(conversion) => self.conversion(view, conversion),
             EventKind::Refused(refused) => self.refused(refused),
-            EventKind::Opening(opening) => self.opening(*at, opening),
+            EventKind::Opening(opening) => self.opening(view, opening),
             EventKind::InVain(InVain { user, campaigns }) => {
                 let details: Vec<String> = campaigns.iter().map(progress::line).collect();
                 let what = format!("{user} opened no partner's link, so nothing counts");
-                self.add(("progress", *at, &json!({"user_id": user, "campaigns": campaigns})), &what, &details);
+                self.add(view, &what, &details);
             }
-            EventKind::Delivery(owed) => self.delivery(*at, owed),
-            EventKind::Attempt(made) => self.attempt(*at, made),
+            EventKind::Delivery(owed) => self.delivery(view, owed),
+            EventKind::Attempt(made) => self.attempt(view, made),
             EventKind::Due(due) => {
                 let Due { delivery_id, provider, round, n, is_paused, .. } = due;
                 let paused = if *is_paused { ", paused: it waits for its campaign" } else { "" };
                 let what = format!("attempt {n} of round {round} to {provider}{paused}");
-                self.add(("due", *at, &DueView::from(due)), &what, &[format!("webhook-id {delivery_id}")]);
+                self.add(view, &what, &[format!("webhook-id {delivery_id}")]);
             }
         }
     }
 
-    fn click(&mut self, click: &Click) {
-        let Click { provider, landing, user_id, click_id, clicked_at } = click;
+    fn click(&mut self, view: EventView, Click { provider, landing, user_id, click_id, .. }: &Click) {
         self.add(
-            ("click", *clicked_at, &ClickView::from(click)),
+            view,
             &format!("user {user_id} went to {provider}'s landing page {landing}"),
             &[format!("click_id {click_id}")],
         );
     }
 
-    fn postback(&mut self, at: Timestamp, Recorded { revision, is_current }: &Recorded) {
-        let (view, receipt) = (PostbackView::from(revision), revision.receipt());
+    fn postback(&mut self, view: EventView, Recorded { revision, is_current }: &Recorded) {
+        let receipt = revision.receipt();
         let Postback { provider, transaction_id, content, click, state, extra, .. } = revision.postback();
         let mut details = vec![
             format!("user_id {}, click_id {} ({click})", content.user_id, content.click_id),
@@ -125,13 +115,13 @@ impl Timeline {
                 details.push(format!(
                     "correction {number} of the postback with receipt {original_receipt_id}: the highest correction is current"
                 ));
-                self.record(("correction", at, &view, *is_current), &format!("accepted of {key}: {amount}"), &details);
+                self.add(view, &format!("accepted of {key}: {amount}"), &details);
             }
             Revision::Original(_) | Revision::Step(_) => {
                 details.extend(receipt.original_receipt_id.iter().map(|original| {
                     format!("a step of the postback with receipt {original}: the highest state is current")
                 }));
-                self.record(("postback", at, &view, *is_current), &format!("accepted from {key}: {amount}"), &details);
+                self.add(view, &format!("accepted from {key}: {amount}"), &details);
             }
         }
     }
@@ -142,7 +132,7 @@ impl Timeline {
         let current = current.as_ref();
         let provider = &item.provider;
         let seen = if item.times == 1 { String::new() } else { format!(", seen {} times", item.times) };
-        let (kind, what, details): (_, String, Vec<String>) = match item.kind {
+        let (what, details): (String, Vec<String>) = match item.kind {
             RefusalKind::Refusal => {
                 let sent = item.request.as_deref().unwrap_or_default();
                 let sent = match item.request_bytes {
@@ -150,14 +140,14 @@ impl Timeline {
                     None => format!("sent: {sent}"),
                 };
                 let details = item.faults.iter().map(fault).chain(to_agree.iter().map(agreement)).chain([sent]);
-                ("refusal", format!("of {provider}'s call{seen}"), details.collect())
+                (format!("of {provider}'s call{seen}"), details.collect())
             }
             RefusalKind::Conflict => {
                 let transaction = item.transaction_id.as_ref().map_or("", |id| id.as_str());
                 let mut details = differences(item.differences.iter().map(|it| (it.field, it)), current);
                 details.extend(item.extra.iter().map(|(name, value)| format!("kept {name}: {value}")));
                 let state = item.state.map_or_else(String::new, |state| format!(" as {state}"));
-                ("conflict", format!("{provider}, transaction {transaction}{state}{seen}"), details)
+                (format!("{provider}, transaction {transaction}{state}{seen}"), details)
             }
         };
         let state = match (&item.accepted, item.original_kept_at) {
@@ -174,22 +164,22 @@ impl Timeline {
         };
         let details: Vec<String> =
             details.into_iter().chain(state).chain([format!("content id {}", item.provider_content)]).collect();
-        self.add((kind, item.last_received_at, &RefusalView::from(refused)), &what, &details);
+        self.add(refused.into(), &what, &details);
     }
 
     /// Adds the conversion of a postback or a correction. Only GG3 knows if the conversion has arrived.
-    fn conversion(&mut self, at: Timestamp, conversion: &Conversion) {
+    fn conversion(&mut self, view: EventView, conversion: &Conversion) {
         let Conversion { provider, transaction_id, receipt_id, state, .. } = conversion;
         let state = state.map_or_else(String::new, |state| format!(", {state}"));
         self.add(
-            ("conversion", at, conversion),
+            view,
             &format!("for GG3, put on gg3-conversions: {provider}, transaction {transaction_id}{state}"),
             &[format!("receipt {receipt_id}; to send it again: postbackctl conversions replay")],
         );
     }
 
     /// Adds a GG3 user's openings of a partner's links, and the user's progress since the first opening.
-    fn opening(&mut self, at: Timestamp, opening: &Opening) {
+    fn opening(&mut self, view: EventView, opening: &Opening) {
         let Opening { user, provider, attribution, campaigns } = opening;
         let details = [
             format!("by the ids {}, reported by event {}", ids(&attribution.latest.ids), attribution.latest.event),
@@ -197,10 +187,10 @@ impl Timeline {
         ];
         let details: Vec<String> = details.into_iter().chain(campaigns.iter().map(progress::line)).collect();
         let what = format!("{user} opened {provider}'s link to GG3; since then its deeds count for {provider}");
-        self.add(("opening", at, &OpeningView::from(opening)), &what, &details);
+        self.add(view, &what, &details);
     }
 
-    fn delivery(&mut self, at: Timestamp, Owed { stored, request, is_paused }: &Owed) {
+    fn delivery(&mut self, view: EventView, Owed { stored, request, is_paused }: &Owed) {
         let delivery = &stored.delivery;
         let paused = if *is_paused { ", paused with its campaign" } else { "" };
         let (provider, campaign) = (delivery.provider(), delivery.campaign());
@@ -210,14 +200,10 @@ impl Timeline {
             format!("webhook-id {}, {}{paused}", delivery.id(), delivery.status()),
             webhook::as_curl(request, delivery.id().as_str()),
         ];
-        self.add(
-            ("delivery", at, &DeliveryView::of(delivery, *is_paused)),
-            &format!("owed to {provider} for its campaign {campaign}"),
-            &details,
-        );
+        self.add(view, &format!("owed to {provider} for its campaign {campaign}"), &details);
     }
 
-    fn attempt(&mut self, at: Timestamp, made: &Attempted) {
+    fn attempt(&mut self, view: EventView, made: &Attempted) {
         let Attempted { provider, campaign, kept, .. } = made;
         let Attempt { n, due_at, duration_ms, outcome, answer, .. } = &kept.attempt;
         let mut details = vec![format!("due {:.3}, took {duration_ms} ms", due_at.timestamp())];
@@ -228,33 +214,12 @@ impl Timeline {
             details.push("recorded after its claim had expired, or another round was opened".to_owned());
         }
         let what = format!("{provider}, {campaign}, {n} of round {}: {outcome}", kept.round);
-        self.add(("attempt", at, &AttemptView::from(made)), &what, &details);
+        self.add(view, &what, &details);
     }
 
-    /// Adds a revision of a transaction, and says if it is in force.
-    fn record(
-        &mut self,
-        (kind, at, record, in_force): (&'static str, Timestamp, &impl Serialize, Option<bool>),
-        what: &str,
-        details: &[String],
-    ) {
-        self.add((kind, at, record), what, details);
-        if let Some(entry) = self.0.last_mut() {
-            entry.in_force = in_force;
-        }
-    }
-
-    fn add(&mut self, (kind, at, record): (&'static str, Timestamp, &impl Serialize), what: &str, details: &[String]) {
-        let record = serde_json::to_value(record).unwrap_or_default();
-        let what = printable(&format!("{kind:10} {what}"));
-        self.0.push(TimelineEntry {
-            at,
-            kind,
-            record,
-            in_force: None,
-            what,
-            details: details.iter().map(|text| printable(text)).collect(),
-        });
+    fn add(&mut self, event: EventView, what: &str, details: &[String]) {
+        let what = printable(&format!("{:10} {what}", event.kind));
+        self.0.push(TimelineEntry { event, what, details: details.iter().map(|text| printable(text)).collect() });
     }
 }
 
@@ -343,8 +308,8 @@ pub(crate) fn fault(fault: &Fault) -> String {
 
 impl fmt::Display for Timeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for TimelineEntry { at, what, details, .. } in &self.0 {
-            writeln!(f, "  {at:.3}  {what}")?;
+        for TimelineEntry { event, what, details } in &self.0 {
+            writeln!(f, "  {:.3}  {what}", event.at)?;
             for detail in details {
                 writeln!(f, "  {:24}  {:11}{detail}", "", "")?;
             }
@@ -360,7 +325,9 @@ mod tests {
     #[test]
     fn a_partners_text_cannot_forge_a_line_or_colour_a_terminal() {
         let mut timeline = Timeline::default();
-        timeline.add(("click", Timestamp::UNIX_EPOCH, &()), "a\u{1b}[31m\nforged", &["b\rc\u{202e}".to_owned()]);
+        let (at, record) = (domain::jiff::Timestamp::UNIX_EPOCH, serde_json::Value::Null);
+        let event = EventView { at, kind: "click", record, in_force: None };
+        timeline.add(event, "a\u{1b}[31m\nforged", &["b\rc\u{202e}".to_owned()]);
         let shown = timeline.to_string();
         assert_eq!(shown.lines().count(), 2);
         assert!(shown.chars().all(|c| c == '\n' || !c.is_control() && c != '\u{202e}'), "{shown:?}");

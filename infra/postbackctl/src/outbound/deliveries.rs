@@ -7,6 +7,7 @@ use app::{
     operators::{
         deliveries::{Listed, MAX_GRACE, Wanted, list, overdue},
         paused::Paused,
+        view::DeliveryView,
     },
     ports::StoredDelivery,
 };
@@ -18,7 +19,7 @@ use domain::{
 
 use crate::{
     Connection, ask, coverage::unlisted, operations::timeline::warn_unread_partners, output::counted, page::Page,
-    terminal::printable, view::DeliveryView,
+    terminal::printable,
 };
 
 #[derive(Debug, Args)]

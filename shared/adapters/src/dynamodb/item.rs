@@ -13,7 +13,7 @@
 //! | `deliveries` | `delivery_id`; index `under_way`: `under_way_shard`, `under_way_since`; index `failed`: `failed_shard`, `failed_at` | `event-evaluator` creates items; `webhook-sender`, `delivery-sweep` and `postbackctl` change items |
 //! | `attempts` | `delivery_id`; `attempt`: round and number | `webhook-sender`, `postbackctl` |
 //! | `audit` | `day`: the UTC date; `at_and_id`: the instant to the millisecond, `#`, the record's id | `postbackctl`, `console` |
-//! | `sessions` | `session`: `session#` or `link#`, and the SHA-256 of the browser's or the link's token | `console`; links `postbackctl` |
+//! | `sessions` | `session`: `session#` or `link#`, and the SHA-256 of the browser's or the link's token; or `request#`, and the SHA-256 of a request's author and name | `console`; links `postbackctl` |
 
 pub mod archive;
 pub mod change;
@@ -26,6 +26,7 @@ use domain::{
     audit::AuditRecord,
     inbound::click::Click,
     jiff::Timestamp,
+    named_request::{NamedRequest, RequestKey},
     session::{Session, SessionKey},
     values::ids::{ClickId, LandingName, Provider, UserId},
 };
@@ -156,6 +157,24 @@ impl SessionItem {
     /// Makes the item of a session or a link.
     pub fn new(key: &SessionKey, session: &Session) -> Self {
         Self { key: key.as_str().to_owned(), session: session.clone() }
+    }
+}
+
+/// Holds a request of the management API that its client named, in `sessions`. Its time to live is `expires_at`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedRequestItem {
+    /// Holds the key.
+    #[serde(rename = "session")]
+    pub key: String,
+    /// Holds the request.
+    #[serde(flatten)]
+    pub request: NamedRequest,
+}
+
+impl NamedRequestItem {
+    /// Makes the item of a request.
+    pub fn new(key: &RequestKey, request: &NamedRequest) -> Self {
+        Self { key: key.as_str().to_owned(), request: request.clone() }
     }
 }
 

@@ -83,11 +83,21 @@ pub(crate) async fn resolve<P: Ports>(
     visit: Visit,
 ) -> Result<Response<Body>, Trouble> {
     let (_, key) = ContentKey::parse(visit.form.get("key")).ok_or(Trouble::NotFound)?;
+    decided(&console, &visit, &key).await?;
+    Ok(redirect(&console.site.path_with(ONE, &[("key", key.as_str())]), &[]))
+}
+
+/// Takes the decision in the field `decision`. Returns an error if it could not be stored.
+pub(crate) async fn decided<P: Ports>(
+    console: &Console<P>,
+    visit: &Visit,
+    key: &ContentKey,
+) -> Result<Resolution, Trouble> {
     let now = (console.now)();
-    let (operation, receipt_id) = begin(&console, &visit)?;
-    let found = console.resolutions.find_conflict(&key, now).await?.ok_or(Trouble::NotFound)?;
+    let (operation, receipt_id) = begin(console, visit)?;
+    let found = console.resolutions.find_conflict(key, now).await?.ok_or(Trouble::NotFound)?;
     let transaction: TransactionId = found.conflict.transaction_id;
-    let of = (&transaction, &key);
+    let of = (&transaction, key);
     let resolution = match visit.form.get("decision") {
         "accept" => {
             let keys = console.click_keys.load(&()).await?;
@@ -96,12 +106,12 @@ pub(crate) async fn resolve<P: Ports>(
             resolve_conflict::accept(&console.resolutions, &keys, of, (&operation, now), receipt_id).await?
         }
         "keep" => resolve_conflict::keep_original(&console.resolutions, of, (&operation, now)).await?,
-        _ => return Err(Trouble::Malformed("Choose to accept what came, or to keep what is recorded.".to_owned())),
+        _ => {
+            let words = "Choose to accept what came, or to keep what is recorded: accept or keep.";
+            return Err(Trouble::Malformed(words.to_owned()));
+        }
     };
-    match told(&resolution) {
-        None => Ok(redirect(&console.site.path_with(ONE, &[("key", key.as_str())]), &[])),
-        Some(trouble) => Err(trouble),
-    }
+    told(&resolution).map_or(Ok(resolution), Err)
 }
 
 /// Returns why nothing was changed, or `None` if the decision is stored.

@@ -74,7 +74,7 @@ fn path_of(site: &Site, provider: &Provider) -> String {
 }
 
 /// Reads the partner that a field names.
-async fn named<P: Ports>(console: &Console<P>, name: &str) -> Result<StoredPartner, Trouble> {
+pub(crate) async fn named<P: Ports>(console: &Console<P>, name: &str) -> Result<StoredPartner, Trouble> {
     let provider = Provider::new(name).map_err(|_| Trouble::NotFound)?;
     console.configuration.partner(&provider).await?.ok_or(Trouble::NotFound)
 }
@@ -86,18 +86,7 @@ pub(crate) async fn one<P: Ports>(
 ) -> Result<Response<Body>, Trouble> {
     let partner = named(&console, visit.query.get("name")).await?;
     let provider = &partner.provider;
-    let now = (console.now)();
-    let doctor = Doctor {
-        partners: &console.configuration,
-        trail: &console.audits,
-        listings: &console.trace.listings,
-        inbound: &console.trace.inbound,
-        deliveries: &console.trace.deliveries,
-    };
-    let findings = doctor.examine(provider, (now - EXAMINED, now)).await.map_err(|fault| match fault {
-        DoctorFault::Unavailable(fault) => Trouble::Unavailable(fault),
-        DoctorFault::Unknown(_) => Trouble::NotFound,
-    })?;
+    let findings = examined(&console, provider).await?;
     let of = |page: &str| console.site.path_with(page, &[("provider", provider.as_str())]);
     let pages = [
         ("/postbacks", "Postbacks"),
@@ -120,6 +109,22 @@ pub(crate) async fn one<P: Ports>(
         (credentials::offered(&console.site, &visit, &partner))
     };
     Ok(layout::page(&console.site, &visit, provider.as_str(), &body))
+}
+
+/// Examines what a partner did in the last 7 days.
+pub(crate) async fn examined<P: Ports>(console: &Console<P>, provider: &Provider) -> Result<Vec<Finding>, Trouble> {
+    let now = (console.now)();
+    let doctor = Doctor {
+        partners: &console.configuration,
+        trail: &console.audits,
+        listings: &console.trace.listings,
+        inbound: &console.trace.inbound,
+        deliveries: &console.trace.deliveries,
+    };
+    doctor.examine(provider, (now - EXAMINED, now)).await.map_err(|fault| match fault {
+        DoctorFault::Unavailable(fault) => Trouble::Unavailable(fault),
+        DoctorFault::Unknown(_) => Trouble::NotFound,
+    })
 }
 
 fn shown(Finding { level, about, found, cure }: &Finding) -> Markup {
@@ -170,17 +175,27 @@ pub(crate) async fn change<P: Ports>(
     visit: Visit,
 ) -> Result<Response<Body>, Trouble> {
     let provider = Provider::new(visit.form.get("name")).map_err(|_| Trouble::NotFound)?;
-    let side = [Side::Webhooks, Side::Postbacks].into_iter().find(|side| side.words() == visit.form.get("part"));
     let paused = match visit.form.get("do") {
         "pause" => Some(true),
         "resume" => Some(false),
         _ => None,
     };
-    let (Some(side), Some(paused)) = (side, paused) else {
-        return Err(Trouble::Malformed("Choose to pause or to resume, and the webhooks or the postbacks.".to_owned()));
-    };
-    let (operation, _) = begin(&console, &visit)?;
-    let wanted = Wanted { provider: &provider, side, paused };
+    let paused = paused.ok_or_else(|| Trouble::Malformed("Choose to pause or to resume.".to_owned()))?;
+    changed(&console, &visit, &provider, paused).await?;
+    Ok(redirect(&path_of(&console.site, &provider), &[]))
+}
+
+/// Pauses or resumes what the field `part` names.
+pub(crate) async fn changed<P: Ports>(
+    console: &Console<P>,
+    visit: &Visit,
+    provider: &Provider,
+    paused: bool,
+) -> Result<(), Trouble> {
+    let side = [Side::Webhooks, Side::Postbacks].into_iter().find(|side| side.words() == visit.form.get("part"));
+    let side = side.ok_or_else(|| Trouble::Malformed("Choose a part: webhooks or postbacks.".to_owned()))?;
+    let (operation, _) = begin(console, visit)?;
+    let wanted = Wanted { provider, side, paused };
     pause(&console.configuration, wanted, (&operation, (console.now)())).await.map_err(|fault| match fault {
         PauseFault::Unavailable(fault) | PauseFault::Unclear(_, fault) => Trouble::Unavailable(fault),
         PauseFault::Unknown(_) => Trouble::NotFound,
@@ -188,7 +203,7 @@ pub(crate) async fn change<P: Ports>(
             Trouble::Conflict(format!("{provider} was changed by somebody else in the meantime. Look at it again."))
         }
     })?;
-    Ok(redirect(&path_of(&console.site, &provider), &[]))
+    Ok(())
 }
 
 /// Draws the partner's name as a heading of a page about it.

@@ -73,8 +73,8 @@ pub(crate) async fn follow<P: Ports>(
     let token = Token::from_random((console.random)()?);
     let session = sign_in::use_link(&console.sessions, &link, &token, (console.now)()).await?;
     session.ok_or(Trouble::Forbidden(used))?;
-    if let Some(old) = &visit.open {
-        sign_in::end(&console.sessions, &old.token).await?;
+    if let Some(old) = &visit.session {
+        sign_in::end(&console.sessions, old).await?;
     }
     Ok(redirect(&console.site.path(""), &[session_cookie(&token)]))
 }

@@ -91,26 +91,38 @@ pub(crate) async fn send_again<P: Ports>(
     visit: Visit,
 ) -> Result<Response<Body>, Trouble> {
     let refused = found(&console, visit.form.get("key"), RefusalKind::Refusal).await?;
+    let answered = handled_again(&console, &visit, &refused).await?;
+    match &answered.answer {
+        PostbackAnswer::Accepted(_) | PostbackAnswer::Duplicate(_) if !answered.dry_run => {
+            Ok(redirect(&console.site.path_with(ONE, &[("key", &refused.stored.provider_content)]), &[]))
+        }
+        _ => Ok(shown(&console, &visit, &refused, Some(&answered))),
+    }
+}
+
+/// Handles a kept call as if the partner had sent it now.
+pub(crate) async fn handled_again<P: Ports>(
+    console: &Console<P>,
+    visit: &Visit,
+    refused: &Refused,
+) -> Result<HandledCall, Trouble> {
     let item = &refused.stored;
     let now = (console.now)();
-    let (operation, receipt_id) = begin(&console, &visit)?;
+    let (operation, receipt_id) = begin(console, visit)?;
     let unkept = || Trouble::Conflict("This call is not kept whole. The partner must send it again.".to_owned());
     let (Some(request), Some(source)) = (item.kept_request(), item.source) else { return Err(unkept()) };
     let kept = Resubmission { provider: &item.provider, request: &request, source };
     let sent = (&operation, now);
     let answered = Box::pin(resubmit((console.accept)(), &console.resubmissions, &kept, sent, receipt_id)).await;
     let answered = answered.ok_or_else(unkept)?;
-    match &answered.answer {
-        PostbackAnswer::Accepted(_) | PostbackAnswer::Duplicate(_) if !answered.dry_run => {
-            Ok(redirect(&console.site.path_with(ONE, &[("key", &item.provider_content)]), &[]))
-        }
-        PostbackAnswer::Unavailable(fault) => Err(Trouble::Unavailable(fault.clone())),
-        _ => Ok(shown(&console, &visit, &refused, Some(&answered))),
+    match answered.answer {
+        PostbackAnswer::Unavailable(fault) => Err(Trouble::Unavailable(fault)),
+        _ => Ok(answered),
     }
 }
 
 /// Reads the refusal or the conflict of this key.
-pub(super) async fn found<P: Ports>(console: &Console<P>, key: &str, kind: RefusalKind) -> Result<Refused, Trouble> {
+pub(crate) async fn found<P: Ports>(console: &Console<P>, key: &str, kind: RefusalKind) -> Result<Refused, Trouble> {
     let (_, key) = ContentKey::parse(key).ok_or(Trouble::NotFound)?;
     let found = refusals::find(&console.trace.inbound, &key, (console.now)()).await?;
     found.filter(|found| found.stored.kind == kind).ok_or(Trouble::NotFound)

@@ -35,14 +35,14 @@ const NAMES: [&str; 4] = ["conversions", "refusals", "webhooks", "funnel"];
 /// Says for how long the address of a question can be opened again.
 const ASKED_FOR: SignedDuration = SignedDuration::from_hours(24);
 /// Says after how many seconds a page asks again.
-const AGAIN_SECONDS: &str = "4";
+pub(crate) const AGAIN_SECONDS: &str = "4";
 /// Limits the rows that a page shows. CSV has all.
 const SHOWN: usize = 500;
 /// Limits the rows that a chart draws.
 const DRAWN: usize = 60;
 
 /// Holds a question with its answer's name and address.
-struct Asked {
+pub(crate) struct Asked {
     name: &'static str,
     question: Question,
     days: [Date; 2],
@@ -59,16 +59,10 @@ pub(crate) async fn ask<P: Ports>(
         return Ok(shown(&console.site, &visit, now, &html! {}));
     }
     let asked = asked(&visit, now)?;
-    let asked_at = field("at").parse::<Timestamp>().ok();
-    let Some(at) = asked_at.filter(|at| *at <= now && now.duration_since(*at) <= ASKED_FOR) else {
+    let Some(at) = asked_at(&visit, now) else {
         return Ok(redirect(&address(&console.site, &visit, &asked, now, ""), &[]));
     };
-    let answer = report(&(console.archive)(&at.to_string()), &asked.question, now).await;
-    let answer = match answer {
-        Ok(answer) => answer,
-        Err(ReportFault::Archive(ArchiveFault::TooSlow(_))) => return Ok(waiting(&console.site, &visit, now)),
-        Err(fault) => return Err(trouble(fault)),
-    };
+    let Some(answer) = answer(&console, &asked, at).await? else { return Ok(waiting(&console.site, &visit, now)) };
     if field("as") == "csv" {
         return csv(&asked, &answer);
     }
@@ -76,13 +70,37 @@ pub(crate) async fn ask<P: Ports>(
     Ok(shown(&console.site, &visit, now, &answered(&asked, &answer, &link)))
 }
 
+/// Returns the instant at which the question of the address was first asked, unless that was too long ago.
+pub(crate) fn asked_at(visit: &Visit, now: Timestamp) -> Option<Timestamp> {
+    let at = visit.query.get("at").parse::<Timestamp>().ok();
+    at.filter(|at| *at <= now && now.duration_since(*at) <= ASKED_FOR)
+}
+
+/// Answers a question that was first asked at this instant. Returns `None` while the query is under way.
+pub(crate) async fn answer<P: Ports>(
+    console: &Console<P>,
+    asked: &Asked,
+    at: Timestamp,
+) -> Result<Option<Report>, Trouble> {
+    match report(&(console.archive)(&at.to_string()), &asked.question, (console.now)()).await {
+        Ok(answer) => Ok(Some(answer)),
+        Err(ReportFault::Archive(ArchiveFault::TooSlow(_))) => Ok(None),
+        Err(fault) => Err(trouble(fault)),
+    }
+}
+
 /// Reads the question of the address.
-fn asked(visit: &Visit, now: Timestamp) -> Result<Asked, Trouble> {
+pub(crate) fn asked(visit: &Visit, now: Timestamp) -> Result<Asked, Trouble> {
     let field = |name: &str| visit.query.get(name);
     let wrong = |words: String| Trouble::Malformed(words);
     let name = NAMES.into_iter().find(|name| *name == field("name"));
     let name = name.ok_or_else(|| wrong(format!("{} is no report.", field("name"))))?;
-    let by: Vec<Dimension> = Dimension::ALL.into_iter().filter(|one| !field(&by_field(*one)).is_empty()).collect();
+    let listed: Vec<&str> = field("by").split(',').map(str::trim).filter(|word| !word.is_empty()).collect();
+    if let Some(unknown) = listed.iter().find(|word| !Dimension::ALL.iter().any(|one| one.as_str() == **word)) {
+        return Err(wrong(format!("{unknown} is no column.")));
+    }
+    let is_by = |one: Dimension| listed.contains(&one.as_str()) || !field(&by_field(one)).is_empty();
+    let by: Vec<Dimension> = Dimension::ALL.into_iter().filter(|one| is_by(*one)).collect();
     let subject = match name {
         "conversions" => Subject::Conversions,
         "refusals" => Subject::Refusals,
@@ -114,10 +132,10 @@ fn asked(visit: &Visit, now: Timestamp) -> Result<Asked, Trouble> {
         to: days[1].tomorrow().and_then(begin).map_err(far)?,
         zone: zone.clone(),
     };
-    let partner = field("partner");
+    let partner = field("provider");
     let partner = if partner.is_empty() { None } else { Some(partner) };
     let partner = partner.map(Provider::new).transpose();
-    let partner = partner.map_err(|_| wrong(format!("{} is no name of a partner.", field("partner"))))?;
+    let partner = partner.map_err(|_| wrong(format!("{} is no name of a partner.", field("provider"))))?;
     let by = if by.is_empty() { subject.usual().to_vec() } else { by };
     Ok(Asked { name, question: Question { subject, by, period, partner, as_of: None, rates: None }, days })
 }
@@ -136,7 +154,7 @@ fn address(site: &Site, visit: &Visit, asked: &Asked, at: Timestamp, form: &str)
         ("from", from.as_str()),
         ("to", to.as_str()),
         ("zone", visit.query.get("zone")),
-        ("partner", visit.query.get("partner")),
+        ("provider", visit.query.get("provider")),
     ];
     fields.extend(columns.iter().map(|column| (column.as_str(), "1")));
     fields.extend([("at", at.as_str()), ("as", form)]);
@@ -219,7 +237,7 @@ fn shown(site: &Site, visit: &Visit, now: Timestamp, answer: &Markup) -> Respons
                 label { "First day" input type="date" name="from" value=(field("from")) max=(today); }
                 label { "Last day" input type="date" name="to" value=(field("to")); }
                 label { "Time zone" input name="zone" value=(field("zone")) placeholder="UTC"; }
-                label { "Partner" input name="partner" value=(field("partner")) placeholder="all"; }
+                label { "Partner" input name="provider" value=(field("provider")) placeholder="all"; }
             }
             fieldset { legend { "Divided by" } @for one in Dimension::ALL {
                 @let name = by_field(one);

@@ -85,7 +85,7 @@ pub(crate) async fn own_send<P: Ports>(
 }
 
 /// Reads the partner that a field names.
-async fn known<P: Ports>(console: &Console<P>, named: &str) -> Result<Provider, Trouble> {
+pub(crate) async fn known<P: Ports>(console: &Console<P>, named: &str) -> Result<Provider, Trouble> {
     let unknown = || Trouble::Malformed(format!("There is no partner {named}."));
     let provider = Provider::new(named).map_err(|_| unknown())?;
     Ok(console.configuration.partner(&provider).await?.ok_or_else(unknown)?.provider)
@@ -168,12 +168,8 @@ async fn sent<P: Ports>(
     provider: &Provider,
     operation: Operation,
 ) -> Result<Response<Body>, Trouble> {
-    let field = |name: &str| visit.form.get(name).to_owned();
-    let (selection, ends) = selection(provider, field, (console.now)())?;
-    let resend = rounds(console, operation);
-    let mut bounds = Bounded { until: (console.now)() + PATIENCE, now: console.now, left: MOST };
-    let stored = (&console.trace.listings, &console.trace.deliveries);
-    let (Resent { opened, waiting }, done) = Box::pin(resend.selected(stored, &selection, &mut bounds)).await;
+    let Sent { selection, ends, resent: Resent { opened, waiting }, done } =
+        sent_again(console, visit, provider, operation).await?;
     let (words, goes_on) = match &done {
         Ok(()) => ("Nothing of this period is left.".to_owned(), false),
         Err(Stopped::Interrupted) => ("There is more. It goes on where it stopped.".to_owned(), true),
@@ -191,6 +187,31 @@ async fn sent<P: Ports>(
         }
     };
     Ok(layout::page(&console.site, visit, "Send again", &body))
+}
+
+/// Says what was sent again, and why no more.
+pub(crate) struct Sent {
+    selection: Selection,
+    /// Holds the begin and the end of the period.
+    pub(crate) ends: [Timestamp; 2],
+    pub(crate) resent: Resent,
+    pub(crate) done: Result<(), Stopped>,
+}
+
+/// Opens rounds of what the fields `since`, `before` and `status` select.
+pub(crate) async fn sent_again<P: Ports>(
+    console: &Console<P>,
+    visit: &Visit,
+    provider: &Provider,
+    operation: Operation,
+) -> Result<Sent, Trouble> {
+    let field = |name: &str| visit.form.get(name).to_owned();
+    let (selection, ends) = selection(provider, field, (console.now)())?;
+    let rounds = rounds(console, operation);
+    let mut bounds = Bounded { until: (console.now)() + PATIENCE, now: console.now, left: MOST };
+    let stored = (&console.trace.listings, &console.trace.deliveries);
+    let (resent, done) = Box::pin(rounds.selected(stored, &selection, &mut bounds)).await;
+    Ok(Sent { selection, ends, resent, done })
 }
 
 /// Draws the form that opens rounds in a fixed period.

@@ -58,8 +58,8 @@ pub(crate) async fn finish<P: Ports>(
     };
     let token = Token::from_random((console.random)()?);
     sign_in::open(&console.sessions, &token, Visitor::Operator { author, name, role }, (console.now)()).await?;
-    if let Some(old) = &visit.open {
-        sign_in::end(&console.sessions, &old.token).await?;
+    if let Some(old) = &visit.session {
+        sign_in::end(&console.sessions, old).await?;
     }
     info!(role = role.as_str(), "an operator signed in");
     let cookies = [session_cookie(&token), no_cookie(SIGN_IN_COOKIE)];
@@ -71,8 +71,8 @@ pub(crate) async fn sign_out<P: Ports>(
     State(console): State<Arc<Console<P>>>,
     visit: Visit,
 ) -> Result<Response<Body>, Trouble> {
-    if let Some(open) = &visit.open {
-        sign_in::end(&console.sessions, &open.token).await?;
+    if let Some(token) = &visit.session {
+        sign_in::end(&console.sessions, token).await?;
     }
     Ok(redirect(&console.site.path("/sign-in"), &[no_cookie(SESSION_COOKIE)]))
 }

@@ -1,4 +1,5 @@
-//! Serves the style sheet and the icon. Browsers keep them for an hour.
+//! Serves the files that are the same for all: the style sheet, the icon, and the description of the API. Browsers keep
+//! them for an hour.
 
 use axum::{
     http::{HeaderValue, header},
@@ -6,6 +7,7 @@ use axum::{
 };
 
 const SHEET: &str = include_str!("../../assets/style.css");
+const OPENAPI: &str = include_str!("../../assets/v1.yaml");
 const ICON: &str = include_str!("../../assets/icon.svg");
 
 /// Serves the style sheet of all pages.
@@ -16,6 +18,11 @@ pub(crate) async fn sheet() -> Response {
 /// Serves the icon of all pages.
 pub(crate) async fn icon() -> Response {
     file("image/svg+xml", ICON)
+}
+
+/// Serves the description of the API.
+pub(crate) async fn openapi() -> Response {
+    file("application/yaml; charset=utf-8", OPENAPI)
 }
 
 fn file(content_type: &'static str, content: &'static str) -> Response {

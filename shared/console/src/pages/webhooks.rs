@@ -6,7 +6,7 @@ use app::{
     cache::{Cache, CachePolicy},
     operators::{
         More, Pace, Page,
-        deliveries::{self, Wanted, ended},
+        deliveries::{self, Listed, Wanted, ended},
         resend::{ResendDeliveries, Stopped},
         trace::{Event, Query},
     },
@@ -48,15 +48,7 @@ pub(crate) async fn list<P: Ports>(
     let Chosen { providers, next, page } = chosen(&console, &visit).await?;
     let named = visit.query.get("status");
     let status = Status::ALL.into_iter().find(|status| status.as_str() == named);
-    let (found, more, missing) = if named == FAILED {
-        let (found, more) = failed(&console, &providers, &page).await?;
-        (found, more, Vec::new())
-    } else {
-        let wanted = Wanted { status, before: None, page };
-        let ports = (&console.trace.listings, &console.trace.deliveries);
-        let listed = deliveries::list(ports.0, ports.1, &providers, &wanted, (console.now)()).await?;
-        (listed.deliveries, listed.more, listed.gaps)
-    };
+    let Listed { deliveries: found, more, gaps: missing } = listed(&console, &providers, page, named).await?;
     let statuses = html! {
         label { "Status" select name="status" {
             option value="" { "all" }
@@ -74,6 +66,28 @@ pub(crate) async fn list<P: Ports>(
         (next_partners(&console.site, LIST, next.as_ref()))
     };
     Ok(layout::page(&console.site, &visit, "Webhooks", &body))
+}
+
+/// Lists the names by which deliveries are selected.
+pub(crate) fn statuses() -> Vec<(&'static str, &'static str)> {
+    Status::ALL.iter().map(|status| status.as_str()).chain([FAILED]).map(|name| (name, name)).collect()
+}
+
+/// Returns the newest deliveries of these partners, in any status unless one is named.
+pub(crate) async fn listed<P: Ports>(
+    console: &Console<P>,
+    providers: &[Provider],
+    page: Page,
+    named: &str,
+) -> Result<Listed, Trouble> {
+    if named == FAILED {
+        let (deliveries, more) = failed(console, providers, &page).await?;
+        return Ok(Listed { deliveries, more, gaps: Vec::new() });
+    }
+    let status = Status::ALL.into_iter().find(|status| status.as_str() == named);
+    let wanted = Wanted { status, before: None, page };
+    let ports = (&console.trace.listings, &console.trace.deliveries);
+    Ok(deliveries::list(ports.0, ports.1, providers, &wanted, (console.now)()).await?)
 }
 
 /// Returns the newest failed deliveries of these partners.
@@ -159,13 +173,13 @@ pub(crate) async fn one<P: Ports>(
 }
 
 /// Reads a delivery.
-pub(super) async fn found<P: Ports>(console: &Console<P>, id: &DeliveryId) -> Result<StoredDelivery, Trouble> {
+pub(crate) async fn found<P: Ports>(console: &Console<P>, id: &DeliveryId) -> Result<StoredDelivery, Trouble> {
     let found = console.trace.deliveries.find(&BTreeSet::from([id.clone()])).await?;
     found.into_iter().next().ok_or(Trouble::NotFound)
 }
 
 /// Reads the events of a delivery alone.
-pub(super) async fn history<P: Ports>(console: &Console<P>, id: DeliveryId) -> Result<Vec<Event>, Trouble> {
+pub(crate) async fn history<P: Ports>(console: &Console<P>, id: DeliveryId) -> Result<Vec<Event>, Trouble> {
     let query = Query { delivery: Some(id), most: 1, ..Query::default() };
     Ok(Box::pin(console.trace.run(query, (console.now)())).await?.events)
 }
@@ -176,10 +190,19 @@ pub(crate) async fn send_again<P: Ports>(
     visit: Visit,
 ) -> Result<Response<Body>, Trouble> {
     let id = DeliveryId::new(visit.form.get("id")).map_err(|_| Trouble::NotFound)?;
-    let (operation, _) = begin(&console, &visit)?;
-    let (_, done) = Box::pin(rounds(&console, operation).named(&BTreeSet::from([id.clone()]), &mut AtOnce)).await;
-    done.map_err(trouble)?;
+    opened_again(&console, &visit, &id).await?;
     Ok(redirect(&console.site.path_with(ONE, &[("id", id.as_str())]), &[]))
+}
+
+/// Opens another round of this delivery.
+pub(crate) async fn opened_again<P: Ports>(
+    console: &Console<P>,
+    visit: &Visit,
+    id: &DeliveryId,
+) -> Result<(), Trouble> {
+    let (operation, _) = begin(console, visit)?;
+    let (_, done) = Box::pin(rounds(console, operation).named(&BTreeSet::from([id.clone()]), &mut AtOnce)).await;
+    done.map_err(trouble)
 }
 
 /// Opens rounds of deliveries.
@@ -212,7 +235,7 @@ fn trouble(stopped: Stopped) -> Trouble {
 }
 
 /// Says why no further round was opened.
-pub(super) fn stopped_words(stopped: &Stopped) -> String {
+pub(crate) fn stopped_words(stopped: &Stopped) -> String {
     match stopped {
         Stopped::Unavailable(_) => "A service does not answer.".to_owned(),
         Stopped::Unknown(id) => format!("There is no webhook {id}."),

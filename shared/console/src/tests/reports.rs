@@ -95,7 +95,7 @@ async fn a_question_that_cannot_be_read_asks_nothing() {
         "name=refusals&from=2026-11-31",
         "name=refusals&from=2026-11-30&to=2026-11-29",
         "name=refusals&to=9999-12-31",
-        "name=refusals&partner=%3Cb%3E",
+        "name=refusals&provider=%3Cb%3E",
         "name=refusals&by_currency=1",
     ] {
         let page = rig.get(&format!("/reports?{bad}&at={AT}"), Some(&viewer)).await;

@@ -75,6 +75,11 @@ impl Issuer for FakeIssuer {
         let found = self.0.lock().unwrap().remove(code);
         found.unwrap_or_else(|| Err(IdentityFault::Refused("invalid_grant".to_owned())))
     }
+
+    async fn bearer(&self, token: &str) -> Result<Identity, IdentityFault> {
+        let found = self.0.lock().unwrap().get(token).cloned();
+        found.unwrap_or_else(|| Err(IdentityFault::Refused("no ID token".to_owned())))
+    }
 }
 
 /// Gives every question to the archive the same answer, and keeps the labels of the questions.
@@ -105,6 +110,7 @@ pub(super) enum InMemory {}
 impl Ports for InMemory {
     type Issuer = FakeIssuer;
     type Sessions = World;
+    type Requests = World;
     type Configuration = World;
     type Audits = World;
     type Archive = Canned;
@@ -206,6 +212,7 @@ impl Rig {
             site: Site::parse("https://gg3.example/console").unwrap(),
             issuer: issuer.clone(),
             sessions: world.clone(),
+            requests: world.clone(),
             configuration: world.clone(),
             audits: world.clone(),
             archive: Box::new(move |label| Canned { label: label.to_owned(), ..canned.clone() }),

@@ -73,10 +73,7 @@ pub(crate) async fn link<P: Ports>(
     visit: Visit,
 ) -> Result<Response<Body>, Trouble> {
     let provider = named(&console, visit.form.get("name")).await?.provider;
-    let (operation, _) = begin(&console, &visit)?;
-    let link = Token::from_random((console.random)()?);
-    sign_in::make_link(&console.sessions, &link, &provider, (&operation, (console.now)())).await?;
-    let url = format!("{}/console/portal?link={}", console.site.api(), link.reveal());
+    let url = made_link(&console, &visit, &provider).await?;
     let body = html! {
         (heading(&console.site, &provider))
         section.card {
@@ -88,6 +85,18 @@ pub(crate) async fn link<P: Ports>(
     Ok(layout::page(&console.site, &visit, "A link", &body))
 }
 
+/// Returns the URL of a new link to the portal of a partner that exists.
+pub(crate) async fn made_link<P: Ports>(
+    console: &Console<P>,
+    visit: &Visit,
+    provider: &Provider,
+) -> Result<String, Trouble> {
+    let (operation, _) = begin(console, visit)?;
+    let link = Token::from_random((console.random)()?);
+    sign_in::make_link(&console.sessions, &link, provider, (&operation, (console.now)())).await?;
+    Ok(format!("{}/console/portal?link={}", console.site.api(), link.reveal()))
+}
+
 /// Rotates the token of a partner, as `postbackctl rotate` does, and shows the new one once.
 pub(crate) async fn token<P: Ports>(
     State(console): State<Arc<Console<P>>>,
@@ -95,20 +104,7 @@ pub(crate) async fn token<P: Ports>(
 ) -> Result<Response<Body>, Trouble> {
     let partner = named(&console, visit.form.get("name")).await?;
     let provider = &partner.provider;
-    let rotation = match visit.form.get("do") {
-        "add" => Rotation::Add,
-        "replace" => Rotation::ReplaceNewest,
-        "drop" => Rotation::DropOld,
-        _ => return Err(Trouble::Malformed("Choose to make, to replace or to drop a token.".to_owned())),
-    };
-    if partner.partner().is_ok_and(|partner| partner.credential() != CredentialKind::Token) {
-        let words = format!("{provider} signs its calls. postbackctl rotate {provider} makes another secret.");
-        return Err(Trouble::Malformed(words));
-    }
-    let (operation, _) = begin(&console, &visit)?;
-    let wanted = Wanted { provider, webhook: false, rotation, random: (console.random)()? };
-    let rotated = rotate(&console.configuration, wanted, (&operation, (console.now)())).await;
-    let Rotated { made, unclear, .. } = rotated.map_err(|fault| trouble(provider, fault))?;
+    let Rotated { made, unclear, .. } = rotated(&console, &visit, &partner).await?;
     let body = html! {
         (heading(&console.site, provider))
         section.card {
@@ -123,6 +119,33 @@ pub(crate) async fn token<P: Ports>(
         }
     };
     Ok(layout::page(&console.site, &visit, "Its token", &body))
+}
+
+/// Rotates the token of a partner as the field `do` says.
+pub(crate) async fn rotated<P: Ports>(
+    console: &Console<P>,
+    visit: &Visit,
+    partner: &StoredPartner,
+) -> Result<Rotated, Trouble> {
+    let provider = &partner.provider;
+    let rotation = match visit.form.get("do") {
+        "add" => Rotation::Add,
+        "replace" => Rotation::ReplaceNewest,
+        "drop" => Rotation::DropOld,
+        _ => {
+            return Err(Trouble::Malformed(
+                "Choose to make, to replace or to drop a token: add, replace or drop.".to_owned(),
+            ));
+        }
+    };
+    if partner.partner().is_ok_and(|partner| partner.credential() != CredentialKind::Token) {
+        let words = format!("{provider} signs its calls. postbackctl rotate {provider} makes another secret.");
+        return Err(Trouble::Malformed(words));
+    }
+    let (operation, _) = begin(console, visit)?;
+    let wanted = Wanted { provider, webhook: false, rotation, random: (console.random)()? };
+    let rotated = rotate(&console.configuration, wanted, (&operation, (console.now)())).await;
+    rotated.map_err(|fault| trouble(provider, fault))
 }
 
 fn trouble(provider: &Provider, fault: RotateFault) -> Trouble {

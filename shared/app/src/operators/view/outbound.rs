@@ -1,9 +1,5 @@
 //! Openings, deliveries and attempts.
 
-use app::operators::{
-    progress::CampaignProgress,
-    trace::{Attempted, Due, Opening},
-};
 use domain::{
     outbound::{
         agreed_ids::PartnerIds,
@@ -17,9 +13,14 @@ use domain::{
 };
 use serde::Serialize;
 
+use crate::operators::{
+    progress::CampaignProgress,
+    trace::{Attempted, Due, Opening},
+};
+
 /// A webhook that is owed, with the attempts of its current round.
 #[derive(Debug, Serialize)]
-pub(crate) struct DeliveryView<'a> {
+pub struct DeliveryView<'a> {
     delivery_id: &'a DeliveryId,
     provider: &'a Provider,
     campaign: &'a CampaignName,
@@ -46,7 +47,8 @@ pub(crate) struct DeliveryView<'a> {
 }
 
 impl<'a> DeliveryView<'a> {
-    pub(crate) fn of(delivery: &'a Delivery, paused: bool) -> Self {
+    /// Shows a delivery. `paused` is true if its campaign is paused.
+    pub fn of(delivery: &'a Delivery, paused: bool) -> Self {
         let attempt = |attempt| AttemptView::of(delivery.id(), delivery.round(), attempt, false);
         Self {
             delivery_id: delivery.id(),
@@ -69,7 +71,7 @@ impl<'a> DeliveryView<'a> {
 
 /// An attempt to deliver a webhook.
 #[derive(Debug, Serialize)]
-pub(crate) struct AttemptView<'a> {
+pub struct AttemptView<'a> {
     delivery_id: &'a DeliveryId,
     round: u32,
     n: u8,
@@ -116,7 +118,7 @@ impl<'a> From<&'a Attempted> for AttemptView<'a> {
 
 /// The next attempt of a delivery.
 #[derive(Debug, Serialize)]
-pub(crate) struct DueView<'a> {
+pub struct DueView<'a> {
     delivery_id: &'a DeliveryId,
     round: u32,
     n: usize,
@@ -134,7 +136,7 @@ impl<'a> From<&'a Due> for DueView<'a> {
 
 /// A GG3 user's openings of a partner's links, and the progress since then.
 #[derive(Debug, Serialize)]
-pub(crate) struct OpeningView<'a> {
+pub struct OpeningView<'a> {
     /// The GG3 user.
     user_id: &'a UserId,
     provider: &'a Provider,

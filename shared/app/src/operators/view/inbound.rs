@@ -2,13 +2,6 @@
 
 use std::net::IpAddr;
 
-use app::{
-    operators::{
-        current_revision::CurrentRevision,
-        refusals::{Refused, ToAgree},
-    },
-    ports::RefusalKind,
-};
 use domain::{
     inbound::{
         click::{Click, ClickOrigin},
@@ -26,9 +19,18 @@ use domain::{
 };
 use serde::Serialize;
 
+use crate::{
+    operators::{
+        current_revision::CurrentRevision,
+        postbacks::Transaction,
+        refusals::{Refused, ToAgree},
+    },
+    ports::RefusalKind,
+};
+
 /// A use of a tracking link.
 #[derive(Debug, Serialize)]
-pub(crate) struct ClickView<'a> {
+pub struct ClickView<'a> {
     click_id: &'a ClickId,
     provider: &'a Provider,
     landing: &'a LandingName,
@@ -45,7 +47,7 @@ impl<'a> From<&'a Click> for ClickView<'a> {
 
 /// A revision of a transaction: its original postback, a step or a correction.
 #[derive(Debug, Serialize)]
-pub(crate) struct PostbackView<'a> {
+pub struct PostbackView<'a> {
     provider: &'a Provider,
     transaction_id: &'a TransactionId,
     receipt_id: &'a ReceiptId,
@@ -103,14 +105,35 @@ impl<'a> From<&'a Revision> for PostbackView<'a> {
 
 impl PostbackView<'_> {
     /// Shows another state than that of the revision.
-    pub(crate) fn in_state(self, state: State) -> Self {
+    fn in_state(self, state: State) -> Self {
         Self { state: Some(state), ..self }
+    }
+}
+
+/// A transaction: its current revision, and when its first postback was recorded.
+#[derive(Debug, Serialize)]
+pub struct TransactionView<'a> {
+    #[serde(with = "three_decimals")]
+    first_received_at: Timestamp,
+    #[serde(flatten)]
+    current: PostbackView<'a>,
+    /// The rejected transaction from which this one takes. The amount then counts as nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rejected_with: Option<&'a TransactionId>,
+}
+
+impl<'a> From<&'a Transaction> for TransactionView<'a> {
+    fn from(it: &'a Transaction) -> Self {
+        let rejected_with = it.counted.rejected_with.as_ref();
+        let view = PostbackView::from(&it.current);
+        let current = if rejected_with.is_some() { view.in_state(it.counted.state) } else { view };
+        Self { first_received_at: it.recorded_at, current, rejected_with }
     }
 }
 
 /// A refused call or a conflict.
 #[derive(Debug, Serialize)]
-pub(crate) struct RefusalView<'a> {
+pub struct RefusalView<'a> {
     /// The content id.
     provider_content: &'a str,
     kind: RefusalKind,
