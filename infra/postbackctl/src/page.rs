@@ -9,13 +9,13 @@ use app::{
 };
 use clap::Args;
 use domain::{jiff::Timestamp, lookup::Place, values::ids::Provider};
+use partner_files::suggestion;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
     Connection, ask, coverage,
     output::{self, say},
-    partners::suggestion::suggestion,
 };
 
 /// The options of every list.

@@ -3,9 +3,7 @@
 pub(crate) mod apply;
 pub(crate) mod kit;
 pub(crate) mod link;
-mod partner_files;
 pub(crate) mod pause;
 pub(crate) mod portal;
 pub(crate) mod rotate;
 pub(crate) mod senders;
-pub(crate) mod suggestion;

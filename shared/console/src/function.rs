@@ -8,7 +8,7 @@ use adapters::{
     deployed::Deployed as Standard,
     dynamodb::{
         audit::DynamoAudit,
-        catalogue::DynamoCatalogues,
+        catalogue::{DynamoCatalogues, DynamoPublishing},
         configuration::Configuration,
         deliveries::{DynamoDeliveries, DynamoRounds},
         delivery_records::DynamoDeliveryRecords,
@@ -34,7 +34,12 @@ use app::{
     operators::trace::Trace,
 };
 use axum::{Router, body, http::StatusCode, response::IntoResponse};
-use domain::{jiff::Timestamp, lookup::Origin, outbound::webhook::Development, retention::Expiring};
+use domain::{
+    jiff::{SignedDuration, Timestamp},
+    lookup::Origin,
+    outbound::{timing::Timing, webhook::Development},
+    retention::Expiring,
+};
 use lambda::environment::{Environment, EnvironmentFaults};
 use lambda_http::{Adapter, Body, Error, LambdaEvent, Request, Response, Service, tower::ServiceExt};
 use tracing::info;
@@ -84,6 +89,7 @@ impl Ports for Deployed {
     type Sessions = DynamoSessions;
     type Requests = DynamoNamedRequests;
     type Configuration = Configuration;
+    type Publishing = DynamoPublishing;
     type Audits = DynamoAudit;
     type Archive = AthenaArchive;
     type Listings = DynamoListings;
@@ -139,6 +145,8 @@ impl ConsoleFunction {
         let attempt_retention = env.retention("ATTEMPT_RETENTION_DAYS", Expiring::Attempt);
         let refusal_retention = env.retention("REFUSAL_RETENTION_DAYS", Expiring::Refusal);
         let audit_retention = env.retention("AUDIT_RETENTION_DAYS", Expiring::AuditRecord);
+        let lead = SignedDuration::try_from(Timing::default().lead()).unwrap_or_default();
+        let campaign_lead = env.seconds("CAMPAIGN_LEAD_SECONDS", lead).unsigned_abs();
         let resends = env.required("WEBHOOK_RETRIES_QUEUE_URL");
         let [work_group, database] = ["REPORTS_WORK_GROUP", "ARCHIVE_DATABASE"].map(|name| env.required(name));
         let url = env.required("CONSOLE_URL");
@@ -146,14 +154,7 @@ impl ConsoleFunction {
         if site.is_none() {
             env.fault("CONSOLE_URL must be the URL of the console's first page");
         }
-        let settings = IssuerSettings {
-            issuer: env.required("OIDC_ISSUER"),
-            client_id: env.required("OIDC_CLIENT_ID"),
-            keys_url: env.required("OIDC_KEYS_URL"),
-            authorize_url: env.required("OIDC_AUTHORIZE_URL"),
-            token_url: env.required("OIDC_TOKEN_URL"),
-            return_url: site.as_ref().map(Site::signed_in_url).unwrap_or_default(),
-        };
+        let settings = issuer_settings(&mut env, site.as_ref());
         let endpoint = aws.endpoint_url().unwrap_or_default();
         let development = Development::try_new(endpoint).ok();
         if development.is_none() && !settings.all_are_https() {
@@ -182,6 +183,9 @@ impl ConsoleFunction {
             requests: DynamoNamedRequests::new(client.clone(), sessions.clone()),
             sessions: DynamoSessions::new(client.clone(), sessions, audits.clone()),
             configuration: Configuration::new(client.clone(), partners, secrets, audit.clone()),
+            publishing: DynamoPublishing::new(client.clone(), catalogue.clone(), audit.clone()),
+            allowance: reach.allowance(),
+            campaign_lead,
             audits: audits.clone(),
             archive: Box::new(move |label| archive.clone().resumable(label, REPORT_PATIENCE)),
             trace: Trace {
@@ -237,6 +241,18 @@ impl ConsoleFunction {
         info!(request_id = id, method = method.as_str(), status = parts.status.as_u16(), bytes = body.len(), "page");
         let text = String::from_utf8(body.to_vec()).map_or_else(|bytes| Body::Binary(bytes.into_bytes()), Body::Text);
         Ok(Response::from_parts(parts, text))
+    }
+}
+
+/// Reads where people sign in.
+fn issuer_settings(env: &mut Environment, site: Option<&Site>) -> IssuerSettings {
+    IssuerSettings {
+        issuer: env.required("OIDC_ISSUER"),
+        client_id: env.required("OIDC_CLIENT_ID"),
+        keys_url: env.required("OIDC_KEYS_URL"),
+        authorize_url: env.required("OIDC_AUTHORIZE_URL"),
+        token_url: env.required("OIDC_TOKEN_URL"),
+        return_url: site.map(Site::signed_in_url).unwrap_or_default(),
     }
 }
 

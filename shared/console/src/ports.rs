@@ -1,16 +1,19 @@
 //! Names what the pages need of the outside world.
 
+use std::time::Duration;
+
 use app::{
     accept_postback::AcceptPostback,
     operators::trace::Trace,
     ports::{
         AskArchive, AuditTrail, Catalogues, Clock, DeliveryRecords, InboundRecords, KnownRecipient, Listings,
-        NamedRequests, Participants, Partners, Randomness, ResendQueue, Resolutions, Resubmissions, Rounds, Sessions,
-        Source, Unavailable,
+        NamedRequests, Participants, Partners, Publishing, Randomness, ResendQueue, Resolutions, Resubmissions, Rounds,
+        Sessions, Source, Unavailable,
     },
 };
 use domain::{
-    inbound::click::ClickKeys, jiff::Timestamp, partner::Partner, retention::Retention, values::ids::Provider,
+    inbound::click::ClickKeys, jiff::Timestamp, outbound::webhook::Allowance, partner::Partner, retention::Retention,
+    values::ids::Provider,
 };
 
 use crate::{issuer::Issuer, site::Site};
@@ -21,6 +24,7 @@ pub(crate) trait Ports: Send + Sync + 'static {
     type Sessions: Sessions + 'static;
     type Requests: NamedRequests + 'static;
     type Configuration: Partners + 'static;
+    type Publishing: Publishing + 'static;
     type Audits: AuditTrail + 'static;
     type Archive: AskArchive + 'static;
     type Listings: Listings + 'static;
@@ -61,6 +65,11 @@ pub(crate) struct Console<P: Ports> {
     /// Holds the calls of the API that their clients named.
     pub(crate) requests: P::Requests,
     pub(crate) configuration: P::Configuration,
+    pub(crate) publishing: P::Publishing,
+    /// Says which addresses webhooks may call.
+    pub(crate) allowance: Allowance,
+    /// Says how long before its start a campaign is published.
+    pub(crate) campaign_lead: Duration,
     pub(crate) audits: P::Audits,
     pub(crate) archive: ReadArchive<P>,
     pub(crate) trace: TraceOf<P>,

@@ -64,6 +64,8 @@ pub(crate) fn routes<P: Ports>() -> Vec<Route<P>> {
         changes("/partner", Operators(Role::Operator), post(partners::change::<P>)),
         changes("/partners-link", Operators(Role::Operator), post(partners::credentials::link::<P>)),
         changes("/partners-token", Operators(Role::Admin), post(partners::credentials::token::<P>)),
+        shows("/partner-file", Operators(Role::Viewer), get(partners::file::show::<P>)),
+        changes("/partner-file", Operators(Role::Admin), post(partners::file::change::<P>)),
         shows("/reports", Operators(Role::Viewer), get(reports::ask::<P>)),
         shows("/audit", Operators(Role::Viewer), get(audit::list::<P>)),
         shows("/portal", Anybody, get(portal::enter::<P>)),

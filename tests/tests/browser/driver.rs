@@ -100,7 +100,7 @@ impl Browser {
 
     /// Types into the field of this name, in place of what it holds.
     pub(crate) async fn fill(&self, name: &str, text: &str) {
-        let field = self.find(&format!("[name='{name}']")).await;
+        let field = self.find(&format!("[name='{name}']:not([type='hidden'])")).await;
         field.clear().await.unwrap();
         field.send_keys(text).await.unwrap();
     }

@@ -44,6 +44,7 @@ pub(crate) async fn function(stack: &Stack, proxy: &Proxy) -> Function {
         .variable("FUNCTION_TIMEOUT_SECONDS", "60")
         .variable("REPORTS_WORK_GROUP", &stack.archive["work_group"])
         .variable("ARCHIVE_DATABASE", &stack.archive["database"])
+        .variable("CAMPAIGN_LEAD_SECONDS", "4")
         .variable("CONSOLE_URL", &stack.console.url)
         .variable(
             "WEBHOOK_RETRIES_QUEUE_URL",
@@ -160,6 +161,41 @@ async fn the_pages_make_the_calls_that_the_role_allows() {
         let change = [("name", partner.name.as_str()), ("do", wanted), ("why", "x")];
         assert_eq!(browser.send(&examined, "/partners-token", &change).await.status, 200);
     }
+}
+
+#[tokio::test]
+async fn a_file_is_published_with_its_campaigns() {
+    let fixture = Fixture::new();
+    let stack = &fixture.stack;
+    let name = fresh("p");
+    let campaign = "media_buying:\n  campaigns:\n    - name: welcome\n      goal: {type: registration}\n      \
+                    active_from: on_publish\n      webhook: {url: \"http://127.0.0.1:9/hook?click={clickId}\"}\n";
+    partner::apply_for_loopback(stack, &name, campaign);
+    let proxy = Proxy::start(&stack.aws_endpoint_url).await;
+    let function = function(stack, &proxy).await;
+    let mut browser = Browser::new(stack, Console::Function(&function));
+    assert_eq!(browser.sign_in("admin").await.status, 303);
+    // The third publication deletes what the first one replaced.
+    for round in 1..=3 {
+        let shown = browser.open(&format!("/partner-file?name={name}")).await;
+        let (_, rest) = shown.text.split_once(r#"spellcheck="false">"#).unwrap();
+        let file = rest.split_once("</textarea>").unwrap().0.replace("&quot;", "\"");
+        let file = format!(
+            "{}\n  - name: round-{round}\n    goal: {{type: registration}}\n    active_from: on_publish\n    \
+             webhook: {{url: \"http://127.0.0.1:9/round?click={{clickId}}\"}}\n",
+            file.trim()
+        );
+        let checked = browser.send(&shown, "/partner-file", &[("name", &name), ("do", "check"), ("file", &file)]).await;
+        assert!(checked.text.contains("This would change"), "{file}\n{checked:?}");
+        let version = attribute(&checked.text, r#"name="version" value=""#).to_owned();
+        let publish =
+            [("name", name.as_str()), ("do", "publish"), ("file", &file), ("version", &version), ("why", "x")];
+        let done = browser.send(&checked, "/partner-file", &publish).await;
+        assert!(done.text.contains("Published"), "{done:?}");
+    }
+    let audit = postbackctl(stack, &["audit", "--provider", &name, "--json"]).json();
+    let records = audit["records"].as_array().unwrap();
+    assert_eq!(records.iter().filter(|record| record["action"] == "change_partner").count(), 3, "{audit}");
 }
 
 /// Opens the partner's portal and tries a call of a transaction.

@@ -18,9 +18,9 @@ use domain::{
     outbound::webhook::{Allowance, Development},
     values::ids::Provider,
 };
+use partner_files::ValidFile;
 
 use self::report::Report;
-use super::partner_files::{self, ValidFile};
 use crate::{Connection, ask, change::Confirmed, connection::Missing, output::counted};
 
 #[derive(Debug, Args)]

@@ -1,80 +1,59 @@
-//! Presets of senders. A sender is a tracker, network or offerwall that makes a partner's calls, and a preset describes
-//! these calls.
-//!
-//! The presets are data, in `infra/senders`. If a partner file names its sender, the preset supplies every setting that
-//! the file leaves out. The stored file contains these settings and the sender's name.
+//! `postbackctl senders`: lists the presets, or shows one of them.
 
-mod command;
-mod merge;
-mod preset;
+use std::process::ExitCode;
 
-use std::{borrow::Cow, sync::LazyLock};
+use anyhow::{Result, anyhow};
+use clap::{Args, Subcommand};
+use partner_files::senders::{Kind, Sender, all, find, text};
+use serde_json::json;
 
-use domain::values::config_fault::ConfigFault;
-use serde_json::Value;
+use crate::output::{self, counted};
 
-pub(crate) use self::{
-    command::{Arguments, run},
-    preset::Sender,
-};
-use super::suggestion::suggestion;
-
-macro_rules! presets {
-    ($($name:literal),* $(,)?) => {
-        [$(($name, include_str!(concat!("../../../senders/", $name, ".yaml")))),*]
-    };
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    action: Option<Action>,
+    /// Prints the result as JSON.
+    #[arg(long, global = true)]
+    json: bool,
 }
 
-/// The names and the texts of the presets in `infra/senders`, in alphabetical order.
-const FILES: [(&str, &str); 14] = presets![
-    "adgate",
-    "adgem",
-    "affise",
-    "appsflyer",
-    "ayet",
-    "binom",
-    "bitlabs",
-    "cpx",
-    "everflow",
-    "keitaro",
-    "redtrack",
-    "tapjoy",
-    "tune",
-    "voluum",
-];
-
-static PRESETS: LazyLock<Result<Vec<Sender>, String>> = LazyLock::new(|| {
-    let read = |(name, text): &(&str, &str)| {
-        serde_saphyr::from_str(text).map_err(|fault| format!("the preset {name} cannot be read: {fault}"))
-    };
-    FILES.iter().map(read).collect()
-});
-
-/// Returns all presets in alphabetical order.
-pub(crate) fn all() -> Result<&'static [Sender], String> {
-    PRESETS.as_deref().map_err(Clone::clone)
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Prints a preset: names, macros, status words, and the page on which each was read.
+    Show {
+        /// The preset, such as keitaro.
+        sender: String,
+    },
 }
 
-/// Returns the preset of this name, or an error that says which names are nearest.
-pub(crate) fn find(name: &str) -> Result<&'static Sender, String> {
-    let all = all()?;
-    all.iter().find(|preset| preset.name == name).ok_or_else(|| {
-        let known: Vec<String> = all.iter().map(|preset| preset.name.clone()).collect();
-        let cure = suggestion(name, &known).unwrap_or_else(|| format!(". Known: {}", known.join(", ")));
-        format!("Unknown sender `{name}`{cure}")
-    })
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let printed = match &arguments.action {
+        Some(Action::Show { sender }) => show(sender, arguments.json)?,
+        None if arguments.json => format!("{}\n", json!(all().map_err(|fault| anyhow!(fault))?)),
+        None => all().map_err(|fault| anyhow!(fault))?.iter().map(line).collect(),
+    };
+    output::print(printed)?;
+    Ok(ExitCode::SUCCESS)
 }
 
-/// Returns a partner file completed with the settings of its sender. If the sender is unknown, also returns that fault.
-pub(super) fn resolved(file: &Value) -> (Cow<'_, Value>, Option<ConfigFault>) {
-    let Some(name) = file.get("sender").and_then(Value::as_str) else {
-        return (Cow::Borrowed(file), None);
-    };
-    match find(name) {
-        Ok(sender) => (Cow::Owned(merge::under(&sender.settings(), file)), None),
-        Err(message) => (Cow::Borrowed(file), Some(ConfigFault { path: "sender".to_owned(), message })),
+fn show(name: &str, as_json: bool) -> Result<String> {
+    let sender = find(name).map_err(|fault| anyhow!(fault))?;
+    if as_json {
+        return Ok(format!("{}\n", json!(sender)));
     }
+    Ok(text(name).unwrap_or_default().to_owned())
 }
 
-#[cfg(test)]
-mod tests;
+fn line(sender: &Sender) -> String {
+    let kind = match sender.kind {
+        Kind::Tracker => "tracker",
+        Kind::Network => "network",
+        Kind::Offerwall => "offerwall",
+    };
+    let to_check = match sender.doubts() {
+        0 => String::new(),
+        names => format!("; {} to check", counted(names, "name")),
+    };
+    format!("{:<10}  {:<9}  {}, read on {}{to_check}\n", sender.name, kind, sender.title, sender.read())
+}

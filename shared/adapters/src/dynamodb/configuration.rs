@@ -73,6 +73,15 @@ impl Partners for Configuration {
         Ok(item.map(|item| item.stored(purpose.clone())))
     }
 
+    async fn has_secrets(&self, purpose: &SecretPurpose) -> Result<bool, Unavailable> {
+        let key = Some(key_of(OWNER, SecretsItem::key(purpose)));
+        let get = self.client.get_item().table_name(&self.secrets).set_key(key).consistent_read(true);
+        // The console may read no other attribute.
+        let get = get.projection_expression("#key").expression_attribute_names("#key", OWNER);
+        let found = get.send().await.map_err(unavailable(GET_SECRETS))?;
+        Ok(found.item.is_some_and(|item| !item.is_empty()))
+    }
+
     async fn put_secrets(&self, secrets: &[StoredSecrets], audit: &AuditRecord) -> Result<Replaced, Unavailable> {
         let put_one = |stored: &StoredSecrets| {
             let still = Requires::still(OWNER, VERSION, before(stored.version));

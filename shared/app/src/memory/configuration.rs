@@ -20,6 +20,10 @@ impl Partners for World {
         self.call("read secrets", |state| state.secrets.get(purpose).cloned())
     }
 
+    async fn has_secrets(&self, purpose: &SecretPurpose) -> Result<bool, Unavailable> {
+        self.call("look for secrets", |state| state.secrets.contains_key(purpose))
+    }
+
     async fn put_partner(
         &self,
         partner: &StoredPartner,

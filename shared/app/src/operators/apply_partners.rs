@@ -43,8 +43,8 @@ pub async fn look(
     for file in files {
         let provider = file.partner.provider();
         let item = partners.partner(provider).await?;
-        let has_postback_secrets = partners.secrets(&SecretPurpose::Postback(provider.clone())).await?.is_some();
-        let has_webhook_secrets = partners.secrets(&SecretPurpose::Webhook(provider.clone())).await?.is_some();
+        let has_postback_secrets = partners.has_secrets(&SecretPurpose::Postback(provider.clone())).await?;
+        let has_webhook_secrets = partners.has_secrets(&SecretPurpose::Webhook(provider.clone())).await?;
         let goals = published.partner(provider).cloned();
         stored.push(StoredState { item, has_postback_secrets, has_webhook_secrets, goals });
     }

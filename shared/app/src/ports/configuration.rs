@@ -116,6 +116,9 @@ pub trait Partners: Send + Sync {
         purpose: &SecretPurpose,
     ) -> impl Future<Output = Result<Option<StoredSecrets>, Unavailable>> + Send;
 
+    /// Returns true if there are secrets of one purpose, without reading them. MUST see every write that returned before.
+    fn has_secrets(&self, purpose: &SecretPurpose) -> impl Future<Output = Result<bool, Unavailable>> + Send;
+
     /// Writes a partner, the partner's new secrets, and the audit record. MUST do all or none, so that the operator
     /// sees the secret that is stored. The stored partner MUST have the preceding version, or be absent for version 1.
     /// Otherwise the method MUST return `Changed` and change nothing.

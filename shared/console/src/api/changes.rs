@@ -23,7 +23,7 @@ use domain::{
     inbound::refusal::ContentKey,
     session::LINK_LASTS,
     values::{
-        ids::{DeliveryId, TransactionKey},
+        ids::{DeliveryId, Provider, TransactionKey},
         signature::Secret,
     },
 };
@@ -75,6 +75,36 @@ pub(super) async fn link<P: Ports>(
     let url = partners::credentials::made_link(&console, &visit, &provider).await?;
     let shown = json!({"provider": provider, "url": url, "expires_at": format!("{expires_at:.3}")});
     Ok(once(answer(StatusCode::CREATED, &shown)))
+}
+
+/// Checks a file of a partner, or publishes it. The partner may be a new one.
+pub(super) async fn file<P: Ports>(
+    State(console): State<Arc<Console<P>>>,
+    Path(name): Path<String>,
+    visit: Visit,
+) -> Answer {
+    let provider = Provider::new(name).map_err(|_| Trouble::NotFound)?;
+    let is_published = match visit.form.get("do") {
+        "check" => false,
+        "publish" => true,
+        _ => return Err(Trouble::Malformed("Choose what to do: check or publish.".to_owned())),
+    };
+    let compared = partners::file::compared(&console, &provider, visit.form.get("file")).await?;
+    let compared = compared.map_err(|faults| Trouble::Malformed(faults.join("\n")))?;
+    let mut shown = json!({
+        "provider": provider, "change": compared.change(), "differences": compared.planned.differences,
+        "notes": compared.notes, "replaces_version": compared.replaces().to_string(),
+    });
+    if !is_published {
+        return Ok(answer(StatusCode::OK, &shown));
+    }
+    let done = partners::file::published(&console, &visit, compared, visit.form.get("version")).await?;
+    if let Some(shown) = shown.as_object_mut() {
+        shown.insert("token".to_owned(), json!(done.token));
+        shown.insert("warnings".to_owned(), json!(done.warnings));
+    }
+    let answer = answer(StatusCode::OK, &shown);
+    Ok(if done.token.is_some() { once(answer) } else { answer })
 }
 
 /// Makes, replaces or drops a token of a partner.

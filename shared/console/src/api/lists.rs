@@ -94,6 +94,14 @@ fn list(name: &str, items: &[impl Serialize], more: &More, gaps: &[Gap]) -> Resp
     answer(StatusCode::OK, &json!({name: items, "next": next, "gaps": gaps}))
 }
 
+/// Shows the stored file of a partner.
+pub(super) async fn file<P: Ports>(State(console): State<Arc<Console<P>>>, Path(name): Path<String>) -> Answer {
+    let stored = standing::named(&console, &name).await?;
+    let file = standing::file::yaml(&stored)?;
+    let shown = json!({"provider": stored.provider, "version": stored.version.to_string(), "file": file});
+    Ok(answer(StatusCode::OK, &shown))
+}
+
 /// Counts what of a partner waits for an operator.
 pub(super) async fn counts<P: Ports>(State(console): State<Arc<Console<P>>>, Path(name): Path<String>) -> Answer {
     let provider = standing::named(&console, &name).await?.provider;

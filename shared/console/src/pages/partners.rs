@@ -1,6 +1,7 @@
 //! Lists partners, examines one of them, and pauses and resumes it.
 
 pub(crate) mod credentials;
+pub(crate) mod file;
 
 use std::sync::Arc;
 
@@ -46,6 +47,7 @@ pub(crate) async fn list<P: Ports>(
     let (stored, next) = some(&console, &visit).await?;
     let body = html! {
         h1 { "Partners" }
+        @if visit.may(Role::Admin) { p.links { a.button href=(console.site.path("/partner-file")) { "A new partner" } } }
         @if stored.is_empty() {
             section.card.empty { p { "No partner is configured yet. " code { "postbackctl apply" } " adds partners." } }
         } @else {
@@ -97,7 +99,10 @@ pub(crate) async fn one<P: Ports>(
     ];
     let body = html! {
         h1 { (provider) }
-        p.links { @for (page, name) in pages { a.button href=(of(page)) { (name) } " " } }
+        p.links {
+            @for (page, name) in pages { a.button href=(of(page)) { (name) } " " }
+            a.button href=(console.site.path_with("/partner-file", &[("name", provider.as_str())])) { "Its file" }
+        }
         section.card {
             h2 { "How it does" }
             p.hint { "Calls and webhooks of the last 7 days. Dead letters are not looked at here: " code { "postbackctl doctor " (provider) } }

@@ -292,3 +292,23 @@ async fn a_report_says_where_to_ask_again_while_its_query_is_under_way() {
     let asked = api.rig.archive.asked.lock().unwrap().clone();
     assert!(asked.iter().all(|label| *label == asked[0]), "{asked:?}");
 }
+
+#[tokio::test]
+async fn a_file_is_checked_and_published() {
+    let api = Api::new(Rig::new());
+    let shown = api.json(Call::get("/partners/acme/file")).await;
+    assert!(shown["file"].as_str().unwrap().contains("provider: acme"), "{shown}");
+    let file = "provider: hooli\npostback:\n  currencies: [USD]\n";
+    let check = json!({"do": "check", "file": file}).to_string();
+    let checked = api.json(Call { body: &check, ..Call::post("/partners/hooli/file") }).await;
+    assert_eq!((&checked["change"], &checked["replaces_version"]), (&json!("created"), &json!("0")), "{checked}");
+    assert_eq!(api.rig.world.state().audit, []);
+    let publish = json!({"do": "publish", "file": file, "version": "0", "why": "a new contract"}).to_string();
+    let done = api.json(Call { body: &publish, ..Call::post("/partners/hooli/file") }).await;
+    assert!(done["token"].is_string() && done["warnings"] == json!([]), "{done}");
+    let again = api.send(Call { body: &publish, ..Call::post("/partners/hooli/file") }).await;
+    assert_eq!(again.status, StatusCode::CONFLICT);
+    let faulty = json!({"do": "check", "file": "provider: acme\nlanding: x\n"}).to_string();
+    let refused = api.send(Call { body: &faulty, ..Call::post("/partners/acme/file") }).await;
+    assert!(refused.status == StatusCode::BAD_REQUEST && refused.text.contains("acme.yaml:2"), "{}", refused.text);
+}

@@ -6,6 +6,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU8, Ordering},
     },
+    time::Duration,
 };
 
 use app::{
@@ -39,6 +40,7 @@ use domain::{
         delivery::{AttemptDecision, Claim, Delivery},
         participant::Owed,
         retry::RetryPolicy,
+        webhook::Allowance,
     },
     partner::{Partner, Pauses},
     retention::Expiring,
@@ -112,6 +114,7 @@ impl Ports for InMemory {
     type Sessions = World;
     type Requests = World;
     type Configuration = World;
+    type Publishing = World;
     type Audits = World;
     type Archive = Canned;
     type Listings = World;
@@ -214,6 +217,9 @@ impl Rig {
             sessions: world.clone(),
             requests: world.clone(),
             configuration: world.clone(),
+            publishing: world.clone(),
+            allowance: Allowance::PublicOnly,
+            campaign_lead: Duration::from_mins(3),
             audits: world.clone(),
             archive: Box::new(move |label| Canned { label: label.to_owned(), ..canned.clone() }),
             trace: Trace {

@@ -3,7 +3,9 @@ use app::{
     ports::{SecretPurpose, StoredPartner},
 };
 
-use super::{super::partner_files::Schema, *};
+use partner_files::Schema;
+
+use super::*;
 
 const LEAD: Duration = Duration::from_mins(3);
 

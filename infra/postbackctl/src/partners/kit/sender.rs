@@ -6,7 +6,7 @@ use anyhow::{Result, anyhow};
 use domain::{inbound::credential::CredentialKind, values::parameter_names::Field};
 
 use super::Kit;
-use crate::partners::senders::{self, Sender};
+use partner_files::senders::{self, Sender};
 
 impl Kit<'_> {
     /// Returns the preset of the partner's sender, if its file names one.

@@ -3,7 +3,7 @@ use std::{env, fs, path::Path};
 use domain::{inbound::tracking_link::BaseUrl, partner::Partner, values::placeholder};
 
 use super::*;
-use crate::partners::{partner_files::resolved_file, senders};
+use partner_files::{resolved_file, senders};
 
 /// The kits' sections about the sender, one for each preset. Write the file anew with `GG3_WRITE_GOLDEN=1`.
 const GOLDEN: &str = "src/partners/kit/sender/senders.md";

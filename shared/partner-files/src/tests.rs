@@ -1,6 +1,7 @@
 use std::sync::LazyLock;
 
 use domain::outbound::campaign::GoalFile;
+use proptest::prelude::*;
 
 use super::*;
 
@@ -386,4 +387,30 @@ media_buying:
         "acme.yaml:4: media_buying.campaigns.first: m",
     ];
     assert_eq!(file.located(&paths.map(fault)), expected);
+}
+
+#[test]
+fn a_sample_that_is_written_again_says_the_same() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/partners");
+    for sample in read(&[folder], Allowance::PublicOnly).unwrap() {
+        let again = parse(&format!("{}.yaml", sample.file.provider), &yaml(&sample.file).unwrap()).unwrap();
+        assert_eq!(again.file, sample.file);
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text_survives_being_written(text in "\\PC{0,24}", word in prop::sample::select(vec![
+        "no", "1", "1e3", "~", "null", "- x", "a: b", "#x", "'", "\"", "{x}", "[x", "&a", "*a", "!x", "%x", "@x", "2026-11-30", " x ", "x\ny", "0x1F", "=", "<<",
+    ])) {
+        for name in [text.clone(), word.to_owned(), format!("{word}{text}")] {
+            let file = PartnerFile { name: name.clone(), ..good_file() };
+            let read: PartnerFile = serde_saphyr::from_str(&yaml(&file).unwrap()).unwrap();
+            prop_assert_eq!(&read, &file, "{}", name);
+        }
+    }
+}
+
+fn good_file() -> PartnerFile {
+    parse("acme.yaml", "provider: acme\npostback:\n  currencies: [USD]\n").unwrap().file
 }

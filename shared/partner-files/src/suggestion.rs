@@ -5,7 +5,7 @@ const ALIKE: f64 = 0.8;
 
 /// Returns `. Did you mean `name`?` with the known name that is most similar to the written one. Returns `None` if no
 /// known name is similar enough.
-pub(crate) fn suggestion(written: &str, known: &[String]) -> Option<String> {
+pub fn suggestion(written: &str, known: &[String]) -> Option<String> {
     let alike = known.iter().map(|name| (strsim::jaro(written, name), name));
     let (alike, name) = alike.max_by(|one, other| one.0.total_cmp(&other.0))?;
     (alike >= ALIKE).then(|| format!(". Did you mean `{name}`?"))

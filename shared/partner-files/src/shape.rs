@@ -10,8 +10,8 @@ use jsonschema::{
 use serde_json::{Map, Value, json};
 
 use super::{
-    super::suggestion::suggestion,
     document::{Document, member},
+    suggestion,
 };
 
 /// The most characters of a faulty value that are repeated to the operator.
@@ -20,7 +20,7 @@ const MAX_SHOWN: usize = 60;
 const INSTANT: &str = "2026-11-23T12:00:00Z";
 
 /// The published schema of partner files.
-pub(crate) struct Schema {
+pub struct Schema {
     json: Value,
     pub(super) validator: Validator,
 }
@@ -37,8 +37,8 @@ pub(super) struct Shape {
 
 impl Schema {
     /// Builds the schema. Fails only where the schema itself is wrong.
-    pub(crate) fn published() -> Result<Self> {
-        let json = serde_json::from_str(include_str!("../../../../../shared/domain/schemas/partner.json"))?;
+    pub fn published() -> Result<Self> {
+        let json = serde_json::from_str(include_str!("../../domain/schemas/partner.json"))?;
         let options = jsonschema::options().should_validate_formats(true);
         let validator = options.build(&json).map_err(|fault| anyhow!("the schema of partner files: {fault}"))?;
         Ok(Self { json, validator })

@@ -1,7 +1,10 @@
-//! Partners as YAML files. Each file describes one partner and is named after the partner.
+//! Partners as YAML files. Each file describes one partner and is named after the partner. A file may name its sender,
+//! whose preset then supplies what the file leaves out.
 
 mod document;
+pub mod senders;
 mod shape;
+mod suggestion;
 
 use std::{
     fmt::Display,
@@ -26,39 +29,37 @@ use self::{
     shape::Shape,
 };
 
-use super::senders;
-
-pub(crate) use self::shape::Schema;
+pub use self::{shape::Schema, suggestion::suggestion};
 
 /// A partner's file that is valid.
 #[derive(Debug)]
-pub(crate) struct ValidFile {
+pub struct ValidFile {
     /// The file, completed with the settings of its sender's preset.
-    pub(crate) file: PartnerFile,
+    pub file: PartnerFile,
     /// The partner that the file describes. If a campaign starts on publishing, its beginning is not known yet and must
     /// not be used.
-    pub(crate) partner: Partner,
+    pub partner: Partner,
     /// The addresses that the partner's webhooks may call.
-    pub(crate) allowance: Allowance,
+    pub allowance: Allowance,
     path: PathBuf,
     document: Document,
 }
 
 impl ValidFile {
     /// Returns the file without its path and lines, in the form that the use case takes.
-    pub(crate) fn proposed(&self) -> Proposed<'_> {
+    pub fn proposed(&self) -> Proposed<'_> {
         Proposed { file: &self.file, partner: &self.partner, allowance: self.allowance }
     }
 
     /// Returns each fault with the file's path and the fault's line. A fault may name a campaign by its number or by
     /// its name.
-    pub(crate) fn located(&self, faults: &[ConfigFault]) -> Vec<String> {
+    pub fn located(&self, faults: &[ConfigFault]) -> Vec<String> {
         let line = |fault: &ConfigFault| self.document.line(&self.numbered(&fault.path).unwrap_or(fault.path.clone()));
         faults.iter().map(|fault| located(&self.path, line(fault), fault)).collect()
     }
 
     /// Returns a note for each id in the path of a webhook's URL, because some ids cannot be sent there.
-    pub(crate) fn notes(&self) -> Vec<String> {
+    pub fn notes(&self) -> Vec<String> {
         let campaigns = self.file.media_buying.iter().flat_map(|section| &section.campaigns).enumerate();
         let live = campaigns.filter(|(_, campaign)| !campaign.archived);
         let notes = live.flat_map(|(at, campaign)| {
@@ -85,8 +86,13 @@ impl ValidFile {
     }
 }
 
+/// Writes a file as YAML. Comments and the order of the file that it was read from are lost.
+pub fn yaml(file: &PartnerFile) -> Result<String, String> {
+    serde_saphyr::to_string(file).map_err(|fault| fault.to_string())
+}
+
 /// Reads every partner file under these paths, or returns all faults of all files.
-pub(crate) fn read(paths: &[PathBuf], allowance: Allowance) -> Result<Vec<ValidFile>> {
+pub fn read(paths: &[PathBuf], allowance: Allowance) -> Result<Vec<ValidFile>> {
     let schema = Schema::published()?;
     let mut files = Vec::new();
     for path in paths {
@@ -128,7 +134,7 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 }
 
 /// Reads one partner file, or returns all its faults in the order of their lines.
-pub(crate) fn parse(path: &Path, text: &str, schema: &Schema, allowance: Allowance) -> Result<ValidFile, Vec<String>> {
+pub fn parse(path: &Path, text: &str, schema: &Schema, allowance: Allowance) -> Result<ValidFile, Vec<String>> {
     let document = Document::read(text).map_err(|Unreadable { line, message }| vec![located(path, line, message)])?;
     let Shape { faults: misshapen, refused, mended } = schema.compare(&document);
     let read = read_file(&mended, allowance);
@@ -187,9 +193,8 @@ fn display(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
-/// Reads a file whose shape is right, for tests of the resulting settings.
-#[cfg(test)]
-pub(crate) fn resolved_file(value: &Value) -> Result<PartnerFile, Vec<ConfigFault>> {
+/// Reads a file whose shape is right. Does not compare its shape with the schema.
+pub fn resolved_file(value: &Value) -> Result<PartnerFile, Vec<ConfigFault>> {
     read_file(value, Allowance::PublicOnly).map(|(file, _)| file)
 }
 

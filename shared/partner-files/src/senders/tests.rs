@@ -9,10 +9,10 @@ use proptest::prelude::*;
 use serde_json::{Map, json};
 
 use super::{merge::under, preset::Form, *};
-use crate::partners::partner_files::resolved_file;
+use crate::resolved_file;
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../senders")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/senders")
 }
 
 fn schema() -> jsonschema::Validator {

@@ -25,7 +25,7 @@ fn example() -> String {
 #[test]
 fn the_samples_and_the_pages_example_match_the_schema() {
     let schema = &SCHEMA.validator;
-    let samples = read(&[folder("../partners")], Allowance::PublicOnly).unwrap();
+    let samples = read(&[folder("../../infra/partners")], Allowance::PublicOnly).unwrap();
     assert!(samples.len() >= 4);
     for sample in samples {
         let faults: Vec<String> = schema.iter_errors(&sample.document.value).map(|fault| fault.to_string()).collect();

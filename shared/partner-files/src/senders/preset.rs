@@ -16,49 +16,69 @@ use serde_json::{Value, json};
 /// Describes the calls of one sender.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Sender {
+pub struct Sender {
+    /// The name by which partner files name it.
     #[serde(rename = "sender")]
-    pub(crate) name: String,
-    pub(crate) title: String,
-    pub(crate) kind: Kind,
-    pub(crate) form: Form,
-    pub(crate) sources: BTreeMap<String, Source>,
+    pub name: String,
+    /// Its name for people.
+    pub title: String,
+    /// What it is.
+    pub kind: Kind,
+    /// How its macros look.
+    pub form: Form,
+    /// The pages on which its names were read, by a name of their own.
+    pub sources: BTreeMap<String, Source>,
+    /// The names that it gives to our parameters.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) parameters: BTreeMap<Field, Name>,
+    pub parameters: BTreeMap<Field, Name>,
+    /// Is `required` or `derived`, as in a partner file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) transaction_id: Option<String>,
+    pub transaction_id: Option<String>,
+    /// Its macros, by what they carry.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) macros: BTreeMap<String, Name>,
+    pub macros: BTreeMap<String, Name>,
+    /// Values that are the same in every call.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) fixed: BTreeMap<Field, Name>,
+    pub fixed: BTreeMap<Field, Name>,
+    /// Parameters that it adds to the URL by itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) appended: Vec<Field>,
+    pub appended: Vec<Field>,
+    /// Its status words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) status: Option<Status>,
+    pub status: Option<Status>,
+    /// The states to which a transaction may come with another amount.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) amount_may_change: Vec<State>,
+    pub amount_may_change: Vec<State>,
+    /// What a negative amount means, as in a partner file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) negative_amounts: Option<NegativeAmounts>,
+    pub negative_amounts: Option<NegativeAmounts>,
+    /// The parameter that names the transaction which a negative amount reverses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) reference: Option<String>,
+    pub reference: Option<String>,
+    /// The words that it looks for in an answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) answer: Option<Answer>,
+    pub answer: Option<Answer>,
+    /// What an integrator should know.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) notes: Vec<String>,
+    pub notes: Vec<String>,
 }
 
+/// Says what a sender is.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// Software with which a partner counts its own traffic.
     Tracker,
+    /// A network of advertisers and affiliates.
     Network,
+    /// A list of offers inside an application.
     Offerwall,
 }
 
 /// Says how a sender's macros look.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Form {
+pub enum Form {
     /// Macros look like `{x}`.
     Braces,
     /// Macros look like `(x)`.
@@ -70,38 +90,46 @@ pub(crate) enum Form {
 /// Names a page that documents a sender's names, and the day on which the page was read.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Source {
-    pub(crate) url: String,
-    pub(crate) read: String,
+pub struct Source {
+    /// The page.
+    pub url: String,
+    /// The day on which it was read.
+    pub read: String,
     /// True for the sender's own documentation.
-    pub(crate) first_hand: bool,
+    pub first_hand: bool,
 }
 
 /// Holds a name that the sender uses, and the source that documents the name.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Name {
-    pub(crate) is: String,
-    pub(crate) source: String,
+pub struct Name {
+    /// The name.
+    pub is: String,
+    /// The source that documents it, by its name in the preset.
+    pub source: String,
     /// Says why the integrator has to check the name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) check: Option<String>,
+    pub check: Option<String>,
 }
 
 /// Holds the sender's status words, and the source that documents the words.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Status {
-    pub(crate) source: String,
+pub struct Status {
+    /// The source that documents it, by its name in the preset.
+    pub source: String,
+    /// The words.
     #[serde(flatten)]
-    pub(crate) words: StatusFile,
+    pub words: StatusFile,
 }
 
 /// Holds the words that the sender looks for in an answer, and the source that documents the words.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Answer {
-    pub(crate) source: String,
+pub struct Answer {
+    /// The source that documents it, by its name in the preset.
+    pub source: String,
+    /// The words.
     #[serde(flatten)]
-    pub(crate) words: TextAnswer,
+    pub words: TextAnswer,
 }
 
 impl Sender {
@@ -124,12 +152,12 @@ impl Sender {
 
     /// Returns the value of a parameter in the URL: the sender's macro, or a constant. Returns `None` if the preset
     /// knows neither.
-    pub(crate) fn value(&self, field: Field) -> Option<&Name> {
+    pub fn value(&self, field: Field) -> Option<&Name> {
         self.fixed.get(&field).or_else(|| self.macros.get(field.as_str()))
     }
 
     /// Returns the reason why the integrator has to check a name.
-    pub(crate) fn doubt<'a>(&'a self, name: &'a Name) -> Option<String> {
+    pub fn doubt<'a>(&'a self, name: &'a Name) -> Option<String> {
         if let Some(reason) = &name.check {
             return Some(reason.clone());
         }
@@ -143,12 +171,12 @@ impl Sender {
     }
 
     /// Returns the number of names that an integrator has to check.
-    pub(super) fn doubts(&self) -> usize {
+    pub fn doubts(&self) -> usize {
         self.names().filter(|name| self.doubt(name).is_some()).count()
     }
 
     /// Returns the day on which the newest source was read.
-    pub(super) fn read(&self) -> &str {
+    pub fn read(&self) -> &str {
         self.sources.values().map(|source| source.read.as_str()).max().unwrap_or_default()
     }
 }
