@@ -214,6 +214,7 @@ def _deployment(settings: Settings, outputs: dict[str, str]) -> Deployment:
         console={
             "url": f"{settings.endpoint}/_aws/execute-api/{outputs['ApiId']}/console",
             "user_pool": outputs["ConsoleUserPoolId"],
+            "client_id": outputs["ConsoleUserPoolClientId"],
             "password": logins.PASSWORD,
         },
         archive={

@@ -24,6 +24,8 @@ pub struct Console {
     pub url: String,
     /// Identifies the Cognito user pool.
     pub user_pool: String,
+    /// Identifies the console's client of the pool.
+    pub client_id: String,
     /// Holds the password of all people in the pool.
     pub password: String,
 }

@@ -43,6 +43,8 @@ pub(crate) const BASE: &str = "/v1";
 const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
 /// Says that an answer is that of an earlier call.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+/// Lists the fields of all calls.
+const FIELDS: [&str; 9] = ["why", "part", "do", "file", "version", "since", "before", "status", "decision"];
 /// Bounds an answer that is kept, in bytes. Items of DynamoDB have at most 400 KB.
 const MAX_KEPT_BYTES: usize = 200 * 1024;
 
@@ -206,6 +208,10 @@ fn fields(bytes: &[u8]) -> Result<Fields, Trouble> {
         return Ok(Fields::default());
     }
     let read: Result<HashMap<String, String>, _> = serde_json::from_slice(bytes);
+    let unknown = read.iter().flatten().map(|(name, _)| name).find(|name| !FIELDS.contains(&name.as_str()));
+    if let Some(unknown) = unknown {
+        return Err(Trouble::Malformed(format!("{unknown} is no field of any call.")));
+    }
     read.map(Fields::from)
         .map_err(|_| Trouble::Malformed("The body must be a JSON object whose values are texts.".to_owned()))
 }
@@ -231,8 +237,8 @@ async fn once<P: Ports>(
     }
     let response = finish(run.await);
     let status = response.status();
-    if status.is_server_error() {
-        // Nothing is half done, so the call may be made again at once.
+    if !status.is_success() {
+        // The call changed nothing, so it may be made again at once, mended or not.
         unless_failed(console.requests.forget(key).await);
         return Ok(response);
     }
@@ -259,9 +265,7 @@ fn again(KeptAnswer { status, body }: KeptAnswer) -> Result<Response<Body>, Trou
     let body = body.ok_or_else(|| Trouble::Conflict(words.to_owned()))?;
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
     let mut response = (status, body).into_response();
-    let is_problem = status.is_client_error();
-    let json = if is_problem { PROBLEM } else { HeaderValue::from_static("application/json") };
-    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     Ok(response)
 }

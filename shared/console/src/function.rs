@@ -33,7 +33,7 @@ use app::{
     cache::{Cache, CachePolicy},
     operators::trace::Trace,
 };
-use axum::{Router, body, http::StatusCode, response::IntoResponse};
+use axum::{Router, body};
 use domain::{
     jiff::{SignedDuration, Timestamp},
     lookup::Origin,
@@ -45,7 +45,7 @@ use lambda_http::{Adapter, Body, Error, LambdaEvent, Request, Response, Service,
 use tracing::info;
 
 use crate::{
-    gateway::{PageEvent, page_request, request_id},
+    gateway::{PageEvent, nowhere, page_request, request_id},
     issuer::{IssuerSettings, Oidc},
     ports::{Console, Ports},
     routes::router,
@@ -231,10 +231,9 @@ impl ConsoleFunction {
     /// Handles one request. Every failure becomes a response.
     pub async fn handle(&self, request: Request) -> Result<Response<Body>, Infallible> {
         let (id, method) = (request_id(&request), request.method().clone());
-        let response = match page_request(request) {
-            Some(request) => self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {}),
-            None => StatusCode::NOT_FOUND.into_response(),
-        };
+        let nowhere = nowhere(&request);
+        let request = page_request(request).unwrap_or(nowhere);
+        let response = self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
         let (parts, body) = response.into_parts();
         let body = body::to_bytes(body, usize::MAX).await.unwrap_or_default();
         // Paths and queries hold ids and links' tokens, so the line names neither.

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use axum::{
     body::Body as PageBody,
     http::{
-        HeaderName, HeaderValue, Request as PageRequest,
+        HeaderName, HeaderValue, Request as PageRequest, Uri,
         header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, ORIGIN},
     },
 };
@@ -20,6 +20,8 @@ use lambda_http::{
     request::{LambdaRequest, RequestContext},
 };
 use serde::{Deserialize, Deserializer, de::Error as _};
+
+use crate::api::BASE;
 
 /// Names the stage variables that carry the path and the query. Only this guard sets stage variables.
 const PATH: &str = "path";
@@ -88,10 +90,15 @@ impl From<Payload> for PageEvent {
         event.headers.extend(readable);
         event.request_context.request_id = payload.request_context.request_id;
         event.request_context.http.method = payload.request_context.http.method.parse().unwrap_or_default();
-        // A body that cannot be decoded is no form, and neither is one that is too long.
-        let body = payload.body.filter(|body| body.len() <= 2 * MAX_BODY_BYTES);
-        event.is_base64_encoded = payload.is_base64_encoded;
-        event.body = body.filter(|body| !payload.is_base64_encoded || STANDARD.decode(body).is_ok());
+        let is_too_long = payload.body.as_ref().is_some_and(|body| body.len() > 2 * MAX_BODY_BYTES);
+        event.is_base64_encoded = payload.is_base64_encoded && !is_too_long;
+        event.body = if is_too_long {
+            // The page sees that the body is too long, and need not read all of it.
+            Some("x".repeat(MAX_BODY_BYTES + 1))
+        } else {
+            // A body that cannot be decoded is no form.
+            payload.body.filter(|body| !payload.is_base64_encoded || STANDARD.decode(body).is_ok())
+        };
         Self(LambdaRequest::ApiGatewayV2(event))
     }
 }
@@ -110,6 +117,15 @@ pub(crate) fn page_request(request: Request) -> Option<PageRequest<PageBody>> {
         page = page.header(name, value);
     }
     page.body(PageBody::from(request.into_body().to_vec())).ok()
+}
+
+/// Returns a request for a page that there is not, in place of one whose path is not of the console's form.
+pub(crate) fn nowhere(request: &Request) -> PageRequest<PageBody> {
+    let variables = request.stage_variables();
+    let path = variables.first(PATH).unwrap_or_default();
+    let mut page = PageRequest::new(PageBody::empty());
+    *page.uri_mut() = Uri::from_static(if path.starts_with(BASE) { "/v1/-" } else { "/console/-" });
+    page
 }
 
 /// Returns API Gateway's id of this request.

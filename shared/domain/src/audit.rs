@@ -16,7 +16,7 @@ use thiserror::Error;
 
 use crate::prelude::*;
 use crate::retention::{Expiring, Retention};
-use crate::values::ids::{DeliveryId, Provider, text_type};
+use crate::values::ids::{DeliveryId, Provider, is_invisible, text_type};
 
 /// Bounds the name of an author, in bytes. The longest ARN has this length.
 const MAX_AUTHOR_BYTES: usize = 2_048;
@@ -33,7 +33,8 @@ pub struct TextFault {
 }
 
 fn check_text(text: &str, max_bytes: usize) -> Result<(), TextFault> {
-    let legal = !text.trim().is_empty() && text.len() <= max_bytes && !text.chars().any(char::is_control);
+    let is_seen = text.chars().any(|sign| !sign.is_whitespace() && !is_invisible(sign));
+    let legal = is_seen && text.len() <= max_bytes && !text.chars().any(char::is_control);
     if legal { Ok(()) } else { Err(TextFault { max_bytes }) }
 }
 
@@ -360,7 +361,7 @@ mod tests {
 
     #[test]
     fn a_reason_is_neither_blank_nor_long_nor_several_lines() {
-        for bad in ["", "  ", "two\nlines", &"x".repeat(1_001)] {
+        for bad in ["", "  ", "\u{200b}\u{a0}", "two\nlines", &"x".repeat(1_001)] {
             assert!(Why::new(bad).is_err(), "{bad}");
         }
     }

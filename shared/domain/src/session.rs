@@ -29,7 +29,7 @@ pub enum Role {
     Viewer,
     /// Decides about conflicts, refusals and webhooks.
     Operator,
-    /// Lets partners in.
+    /// Rotates partners' tokens, and publishes their files.
     Admin,
 }
 

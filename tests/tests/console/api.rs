@@ -38,16 +38,8 @@ async fn tokens(stack: &Stack, client: &str, role: &str) -> Value {
     cognito(stack, "AdminInitiateAuth", wanted).await["AuthenticationResult"].clone()
 }
 
-/// Returns the id of the console's client.
-async fn console_client(stack: &Stack) -> String {
-    let wanted = json!({"UserPoolId": stack.console.user_pool, "MaxResults": 60});
-    let clients = cognito(stack, "ListUserPoolClients", wanted).await["UserPoolClients"].clone();
-    let console = clients.as_array().unwrap().iter().find(|client| client["ClientName"] == "console").unwrap();
-    console["ClientId"].as_str().unwrap().to_owned()
-}
-
 async fn id_token(stack: &Stack, role: &str) -> String {
-    tokens(stack, &console_client(stack).await, role).await["IdToken"].as_str().unwrap().to_owned()
+    tokens(stack, &stack.console.client_id, role).await["IdToken"].as_str().unwrap().to_owned()
 }
 
 fn call(stack: &Stack, method: Method, path: &str, token: &str) -> RequestBuilder {
@@ -85,8 +77,7 @@ async fn a_change_through_the_deployed_api_is_made_once() {
 async fn only_an_id_token_for_the_console_is_taken() {
     let fixture = Fixture::new();
     let stack = &fixture.stack;
-    let client = console_client(stack).await;
-    let own = tokens(stack, &client, "admin").await;
+    let own = tokens(stack, &stack.console.client_id, "admin").await;
     let wanted = json!({
         "UserPoolId": stack.console.user_pool, "ClientName": fresh("c"),
         "ExplicitAuthFlows": ["ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],

@@ -185,6 +185,9 @@ async fn selected(
 fn explained(stopped: Stopped) -> anyhow::Error {
     match stopped {
         Stopped::Unavailable(unavailable) => unavailable.into(),
+        Stopped::Unsent(id, unavailable) => anyhow::Error::from(unavailable).context(format!(
+            "the new round of {id} is open, and the sweep sends its message within half an hour; sending it again opens one more round"
+        )),
         Stopped::Interrupted => anyhow!("interrupted; run the same command again for the rest"),
         Stopped::Unknown(id) => anyhow!("there is no delivery {id}"),
         Stopped::Erased(id) => anyhow!("the person of delivery {id} was erased; it cannot be sent"),

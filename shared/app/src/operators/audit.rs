@@ -32,6 +32,16 @@ pub async fn list(
     Ok(found)
 }
 
+/// Cuts a list after so many records, but not within an instant. Returns the instant up to which the rest reaches, or
+/// `None` if nothing was cut off.
+pub fn cut(records: &mut Vec<AuditRecord>, most: usize) -> Option<Timestamp> {
+    let last = records.get(most.checked_sub(1)?)?.at;
+    let kept = records.partition_point(|record| record.at >= last);
+    let rest = records.get(kept).map(|record| record.at);
+    records.truncate(kept);
+    rest
+}
+
 /// Names an action for people.
 pub fn action_words(action: Action) -> String {
     let name = serde_json::to_value(action).unwrap_or_default();
@@ -109,5 +119,26 @@ mod tests {
     async fn an_expired_record_is_not_listed() {
         let world = world(&[(1, partner("acme")), (2, partner("acme"))]).await;
         assert_eq!(listed(&world, 0, 1 + 400 * 24, None).await, [2]);
+    }
+
+    #[tokio::test]
+    async fn a_cut_list_is_continued_by_instants() {
+        let world = World::default();
+        // Three records of one instant stay together.
+        for (id, second) in [(1, 1), (2, 2), (3, 2), (4, 2), (5, 3)] {
+            let operation = Operation::new(Author::new("jo").unwrap(), Channel::Api, None, [id; 8]);
+            let at = Timestamp::from_second(second).unwrap();
+            world.append(&operation.record(at, Action::PublishCampaigns, Subject::Catalogue)).await.unwrap();
+        }
+        let (mut seen, mut until) = (Vec::new(), Timestamp::from_second(9).unwrap());
+        for sizes in [4, 1] {
+            let mut page = list(&world, (Timestamp::UNIX_EPOCH, until), None).await.unwrap();
+            let next = cut(&mut page, 2);
+            assert_eq!(page.len(), sizes);
+            seen.extend(page.into_iter().map(|record| record.at.as_second()));
+            until = next.unwrap_or(until);
+        }
+        assert_eq!(seen, [3, 2, 2, 2, 1]);
+        assert_eq!(cut(&mut Vec::new(), 2), None);
     }
 }

@@ -158,6 +158,8 @@ pub struct Resent {
 pub enum Stopped {
     /// A service failed.
     Unavailable(Unavailable),
+    /// The round of this delivery is open, but its message could not be sent. The sweep sends it within half an hour.
+    Unsent(DeliveryId, Unavailable),
     /// The operator interrupted the resend.
     Interrupted,
     /// There is no such delivery.
@@ -255,21 +257,23 @@ where
         if pace.turn().await.is_break() {
             return Err(Stopped::Interrupted);
         }
-        if let Some(state) = Box::pin(self.open(id, is_wanted)).await? {
-            resent.opened += 1;
-            resent.waiting += usize::from(state == CampaignState::Paused);
-        }
+        let Some((state, sent)) = Box::pin(self.open(id, is_wanted)).await? else {
+            pace.taken(1);
+            return Ok(());
+        };
+        resent.opened += 1;
+        resent.waiting += usize::from(state == CampaignState::Paused);
         pace.taken(1);
-        Ok(())
+        sent.map_err(|unavailable| Stopped::Unsent(id.clone(), unavailable))
     }
 
-    /// Opens a round and returns the state of the campaign. Returns `None` if the delivery, as it is now, is not wanted
-    /// any more.
+    /// Opens a round. Returns the state of the campaign, and if the round's message was sent. Returns `None` if the
+    /// delivery, as it is now, is not wanted any more.
     async fn open(
         &self,
         id: &DeliveryId,
         is_wanted: impl Fn(&Delivery) -> bool,
-    ) -> Result<Option<CampaignState>, Stopped> {
+    ) -> Result<Option<(CampaignState, Result<(), Unavailable>)>, Stopped> {
         for _ in 0..TRIES {
             let delivery = self.rounds.read(id).await?.ok_or_else(|| Stopped::Unknown(id.clone()))?;
             if !is_wanted(&delivery) {
@@ -283,8 +287,7 @@ where
             let opened = delivery.open_round(now, self.randomness.ticket()?);
             let audit = record(&self.operation, &opened, now);
             if self.rounds.open_round(&opened, &audit).await? == Replaced::Done {
-                self.resends.send(&opened.message, 0).await?;
-                return Ok(Some(state));
+                return Ok(Some((state, self.resends.send(&opened.message, 0).await)));
             }
         }
         Err(Stopped::Contended(id.clone()))

@@ -103,7 +103,7 @@ pub enum RotateFault {
     /// Two secrets are already valid. A third secret would invalidate the older one, which the partner may still use.
     #[error("{0} already has two valid {words}s", words = .1.words())]
     Both(Provider, SecretKind),
-    /// Only one secret is valid, and the partner uses it. There is no newer secret to replace.
+    /// Only one secret is valid, and the partner uses it. There is no newer secret to replace, and no older one to drop.
     #[error("{0} has only one {words}", words = .1.words())]
     One(Provider, SecretKind),
     /// Another operator has changed the partner in the meantime.
@@ -134,7 +134,7 @@ pub async fn rotate(
     match (wanted.rotation, live) {
         (_, 0) if kind == SecretKind::Webhook => return Err(RotateFault::NoWebhookSecret(provider)),
         (Rotation::Add, LIVE..) => return Err(RotateFault::Both(provider, kind)),
-        (Rotation::ReplaceNewest, ..LIVE) => return Err(RotateFault::One(provider, kind)),
+        (Rotation::ReplaceNewest | Rotation::DropOld, ..LIVE) => return Err(RotateFault::One(provider, kind)),
         _ => {}
     }
     let made = (wanted.rotation != Rotation::DropOld).then(|| make(kind, wanted.random));

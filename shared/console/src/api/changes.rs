@@ -117,7 +117,8 @@ pub(super) async fn token<P: Ports>(
     let Rotated { made, unclear, .. } = partners::credentials::rotated(&console, &visit, &partner).await?;
     let token = made.as_ref().map(Secret::reveal);
     let shown = json!({"provider": partner.provider, "token": token, "is_stored": unclear.is_none()});
-    Ok(once(answer(StatusCode::OK, &shown)))
+    let answer = answer(StatusCode::OK, &shown);
+    Ok(if token.is_some() { once(answer) } else { answer })
 }
 
 fn once(mut response: Response<Body>) -> Response<Body> {
@@ -187,6 +188,11 @@ pub(super) async fn resend_failed<P: Ports>(
     let (operation, _) = pages::begin(&console, &visit)?;
     let sending::Sent { ends: [since, before], resent: Resent { opened, waiting }, done, .. } =
         sending::sent_again(&console, &visit, &provider, operation).await?;
+    if let Err(Stopped::Unavailable(fault)) = &done
+        && opened == 0
+    {
+        return Err(Trouble::Unavailable(fault.clone()));
+    }
     let is_done = done.is_ok();
     let stopped = done.err().filter(|stopped| *stopped != Stopped::Interrupted);
     let shown = json!({

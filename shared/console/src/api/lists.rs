@@ -295,12 +295,14 @@ pub(super) async fn report<P: Ports>(State(console): State<Arc<Console<P>>>, vis
 pub(super) async fn audit<P: Ports>(State(console): State<Arc<Console<P>>>, visit: Visit) -> Answer {
     let now = (console.now)();
     let until = instant(&visit, "until")?.unwrap_or(now).min(now);
-    let since = instant(&visit, "since")?.unwrap_or(until - SignedDuration::from_hours(7 * 24));
+    let week = SignedDuration::from_hours(7 * 24);
+    let since = instant(&visit, "since")?.unwrap_or_else(|| until.saturating_sub(week).unwrap_or(Timestamp::MIN));
     if since > until || until.duration_since(since) > MOST_AUDIT {
         return Err(Trouble::Malformed("since is before until, and at most 31 days before.".to_owned()));
     }
     let named = visit.query.get("provider");
     let provider = if named.is_empty() { None } else { Some(known(&console, named).await?) };
-    let records = trail::list(&console.audits, (since, until), provider.as_ref()).await?;
-    Ok(answer(StatusCode::OK, &json!({ "records": records })))
+    let mut records = trail::list(&console.audits, (since, until), provider.as_ref()).await?;
+    let next = trail::cut(&mut records, limit(&visit)?).map(|until| format!("{until:.3}"));
+    Ok(answer(StatusCode::OK, &json!({ "records": records, "next": next })))
 }

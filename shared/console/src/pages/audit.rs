@@ -21,10 +21,12 @@ use crate::{
 };
 
 const LIST: &str = "/audit";
+/// Limits the changes of a page.
+const MOST: usize = 100;
 /// Says how many days a page covers.
 const DAYS: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// Lists the changes of seven days, the newest first. The field `until` holds the last instant of the seven days.
+/// Lists the newest changes of seven days. The field `until` holds the last instant of the seven days.
 pub(crate) async fn list<P: Ports>(
     State(console): State<Arc<Console<P>>>,
     visit: Visit,
@@ -36,8 +38,10 @@ pub(crate) async fn list<P: Ports>(
     let since = until.saturating_sub(DAYS).unwrap_or(Timestamp::MIN);
     // The page before this one ends where this one begins.
     let after = since + SignedDuration::from_millis(1);
-    let records = audit::list(&console.audits, (after, until), provider.as_ref()).await?;
-    let before = format!("{since:.3}");
+    let mut records = audit::list(&console.audits, (after, until), provider.as_ref()).await?;
+    let rest = audit::cut(&mut records, MOST);
+    let before = format!("{:.3}", rest.unwrap_or(since));
+    let words = if rest.is_some() { "Older ones of these days" } else { "The 7 days before" };
     let body = html! {
         h1 { "Changes" }
         p.lead { "Who changed what, when and why, from " (time(since)) " to " (time(until)) "." }
@@ -45,7 +49,7 @@ pub(crate) async fn list<P: Ports>(
         @if records.is_empty() { section.card.empty { p { "Nobody changed anything in these days." } } }
         @for record in &records { (shown(&console.site, record)) }
         nav.older aria-label="Older changes" {
-            a href=(console.site.path_with(LIST, &[("provider", named), ("until", &before)])) { "The 7 days before" }
+            a href=(console.site.path_with(LIST, &[("provider", named), ("until", &before)])) { (words) }
         }
     };
     Ok(layout::page(&console.site, &visit, "Changes", &body))

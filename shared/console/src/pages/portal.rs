@@ -19,7 +19,7 @@ use axum::{body::Body, extract::State, response::Response};
 use domain::{
     inbound::{credential::CredentialKind, refusal::KeptRequest, rules::TransactionIdRule},
     lookup::Place,
-    partner::Partner,
+    partner::{Partner, Side},
     session::{Token, Visitor},
     values::{
         ids::{DeliveryId, Provider},
@@ -38,7 +38,7 @@ use super::{
     webhooks::{found, history, table},
 };
 use crate::{
-    layout::{self, form_secret, gaps, value},
+    layout::{self, form_secret, gaps, time, value},
     ports::{Console, Ports},
     reply::{Trouble, redirect},
     site::session_cookie,
@@ -108,6 +108,12 @@ pub(super) async fn integration<P: Ports>(
             p.hint { @if partner.credential() == CredentialKind::Token { "Put your own token in place of {token}. GG3 keeps only its hash and cannot show it." }
                 @else { "You sign each call with the secret that GG3 gave you." } }
             (parameters(&partner))
+        }
+        @if let Some(since) = stored.pauses.since(Side::Postbacks) {
+            p.warning role="note" { "GG3 has paused your calls since " (time(since)) ". Until it ends, a call of your server is answered 503; send it again later, and nothing is lost." }
+        }
+        @if let Some(since) = stored.pauses.since(Side::Webhooks) {
+            p.warning role="note" { "GG3 has paused your webhooks since " (time(since)) ". They are sent when the pause ends." }
         }
         @if let Some(answered) = answered { section.card { h2 { "The answer" } (answer(answered)) } }
         (trial(console, visit, &partner))
@@ -227,6 +233,7 @@ pub(crate) async fn log<P: Ports>(
     visit: Visit,
 ) -> Result<Response<Body>, Trouble> {
     let own = [own(&visit)?.clone()];
+    let (_, partner) = agreed(&console, &own[0]).await?;
     let now = (console.now)();
     let ports = (&console.trace.listings, &console.trace.inbound);
     let refused = refusals::list(ports, RefusalKind::Refusal, &own, &page(visit.query.get("refused"))?, now).await?;
@@ -242,7 +249,7 @@ pub(crate) async fn log<P: Ports>(
         (gaps(&refused.gaps))
         h2 { "Refused calls" }
         @if refused.items.is_empty() { section.card.empty { p { "No refused calls." } } }
-        @for one in &refused.items { section.card { (refusal(one)) (command(&console.site, &one.stored)) } }
+        @for one in &refused.items { section.card { (refusal(one)) (command(&console.site, &one.stored, partner.credential())) } }
         (older("refused", &refused.more))
         h2 { "Accepted postbacks" }
         (transactions(None, &accepted.transactions))

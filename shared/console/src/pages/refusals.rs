@@ -8,10 +8,14 @@ use app::{
         refusals::{self, Refused, ToAgree},
         resubmit_refusal::resubmit,
     },
-    ports::{RefusalKind, StoredRefusal},
+    ports::{Partners as _, RefusalKind, StoredRefusal},
 };
 use axum::{body::Body, extract::State, response::Response};
-use domain::{inbound::refusal::ContentKey, session::Role, values::printable::printable};
+use domain::{
+    inbound::{credential::CredentialKind, refusal::ContentKey},
+    session::Role,
+    values::printable::printable,
+};
 use maud::{Markup, html};
 
 use super::{
@@ -82,7 +86,7 @@ pub(crate) async fn one<P: Ports>(
     visit: Visit,
 ) -> Result<Response<Body>, Trouble> {
     let refused = found(&console, visit.query.get("key"), RefusalKind::Refusal).await?;
-    Ok(shown(&console, &visit, &refused, None))
+    shown(&console, &visit, &refused, None).await
 }
 
 /// Handles a refused call again by the present configuration, as `postbackctl refusals resubmit` does.
@@ -96,7 +100,7 @@ pub(crate) async fn send_again<P: Ports>(
         PostbackAnswer::Accepted(_) | PostbackAnswer::Duplicate(_) if !answered.dry_run => {
             Ok(redirect(&console.site.path_with(ONE, &[("key", &refused.stored.provider_content)]), &[]))
         }
-        _ => Ok(shown(&console, &visit, &refused, Some(&answered))),
+        _ => shown(&console, &visit, &refused, Some(&answered)).await,
     }
 }
 
@@ -128,18 +132,21 @@ pub(crate) async fn found<P: Ports>(console: &Console<P>, key: &str, kind: Refus
     found.filter(|found| found.stored.kind == kind).ok_or(Trouble::NotFound)
 }
 
-fn shown<P: Ports>(
+async fn shown<P: Ports>(
     console: &Console<P>,
     visit: &Visit,
     refused: &Refused,
     answered: Option<&HandledCall>,
-) -> Response<Body> {
+) -> Result<Response<Body>, Trouble> {
     let item = &refused.stored;
+    let stored = console.configuration.partner(&item.provider).await?;
+    let partner = stored.and_then(|stored| stored.partner().ok());
+    let credential = partner.map_or(CredentialKind::Token, |partner| partner.credential());
     let is_whole = item.kept_request().is_some_and(|request| request.is_whole()) && item.source.is_some();
     let body = html! {
         h1 { "Refused call" }
         @if let Some(answered) = answered { section.card { h2 { "The answer now" } (answer(answered)) } }
-        section.card { (refusal(refused)) (command(&console.site, item)) }
+        section.card { (refusal(refused)) (command(&console.site, item, credential)) }
         @if item.accepted.is_some() || !visit.may(Role::Operator) {
         } @else if is_whole {
             form.card method="post" action=(console.site.path(ONE)) {
@@ -154,17 +161,25 @@ fn shown<P: Ports>(
             p.warning role="note" { "This call is not kept whole. The partner must send it again." }
         }
     };
-    layout::page(&console.site, visit, "Refusal", &body)
+    Ok(layout::page(&console.site, visit, "Refusal", &body))
 }
 
 /// Draws a refused call as a command for a shell. Its credential is left out.
-pub(super) fn command(site: &Site, item: &StoredRefusal) -> Markup {
+pub(super) fn command(site: &Site, item: &StoredRefusal, credential: CredentialKind) -> Markup {
     let request = item.request.as_deref().unwrap_or_default().replace('\'', "%27");
     let url = format!("{}/postback/{}", site.api(), item.provider);
     html! {
         @if !request.is_empty() {
-            p.hint { "The call, with the token in place of " code { "$TOKEN" } ", or with a new signature:" }
-            pre { code { (printable(&format!("curl -i '{url}/'\"$TOKEN\"'?{request}'"))) } }
+            @match credential {
+                CredentialKind::Token => {
+                    p.hint { "The call, with the token in place of " code { "$TOKEN" } ":" }
+                    pre { code { (printable(&format!("curl -i '{url}/'\"$TOKEN\"'?{request}'"))) } }
+                },
+                CredentialKind::Signature => {
+                    p.hint { "The call, with a new signature of it in place of " code { "$SIGNATURE" } ":" }
+                    pre { code { (printable(&format!("curl -i '{url}?{request}&signature='\"$SIGNATURE\""))) } }
+                },
+            }
         }
         @if let Some(bytes) = item.request_bytes { p.hint { "Only the beginning of " (bytes) " bytes is kept." } }
     }

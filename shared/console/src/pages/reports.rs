@@ -60,7 +60,7 @@ pub(crate) async fn ask<P: Ports>(
     }
     let asked = asked(&visit, now)?;
     let Some(at) = asked_at(&visit, now) else {
-        return Ok(redirect(&address(&console.site, &visit, &asked, now, ""), &[]));
+        return Ok(redirect(&address(&console.site, &visit, &asked, now, field("as")), &[]));
     };
     let Some(answer) = answer(&console, &asked, at).await? else { return Ok(waiting(&console.site, &visit, now)) };
     if field("as") == "csv" {

@@ -202,7 +202,11 @@ pub(crate) async fn opened_again<P: Ports>(
 ) -> Result<(), Trouble> {
     let (operation, _) = begin(console, visit)?;
     let (_, done) = Box::pin(rounds(console, operation).named(&BTreeSet::from([id.clone()]), &mut AtOnce)).await;
-    done.map_err(trouble)
+    match done {
+        // The round is open, which is what was asked for, and the sweep sees to its message.
+        Ok(()) | Err(Stopped::Unsent(..)) => Ok(()),
+        Err(stopped) => Err(trouble(stopped)),
+    }
 }
 
 /// Opens rounds of deliveries.
@@ -238,6 +242,9 @@ fn trouble(stopped: Stopped) -> Trouble {
 pub(crate) fn stopped_words(stopped: &Stopped) -> String {
     match stopped {
         Stopped::Unavailable(_) => "A service does not answer.".to_owned(),
+        Stopped::Unsent(id, _) => format!(
+            "The new round of {id} is open, but the queue does not answer. Its first attempt follows within half an hour."
+        ),
         Stopped::Unknown(id) => format!("There is no webhook {id}."),
         Stopped::Erased(_) => "The person of this webhook was erased.".to_owned(),
         Stopped::Contended(_) | Stopped::Interrupted => "Others change this webhook just now. Try again.".to_owned(),

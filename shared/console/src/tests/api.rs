@@ -143,6 +143,7 @@ async fn what_cannot_be_read_is_refused_with_the_reason() {
         ("/reports?name=profits", "profits"),
         ("/reports?name=refusals&by=shoe", "shoe"),
         ("/audit?since=2026-01-01T00:00:00Z", "31 days"),
+        ("/audit?since=2026-01-01T00:00:00Z&until=-009999-01-03T00:00:00Z", "31 days"),
     ];
     for (path, word) in bad {
         let reply = api.send(Call::get(path)).await;
@@ -237,16 +238,16 @@ async fn a_named_call_changes_something_once() {
 }
 
 #[tokio::test]
-async fn a_refused_change_is_answered_the_same_again() {
+async fn a_refused_change_may_be_mended_under_the_same_name() {
     let api = Api::new(Rig::new());
     let call = || Call {
         body: r#"{"part": "all", "why": "x"}"#,
         headers: vec![("idempotency-key", "k")],
         ..Call::post("/partners/acme/pause")
     };
-    let (first, second) = (api.send(call()).await, api.send(call()).await);
-    assert_eq!((first.status, &first.text), (StatusCode::BAD_REQUEST, &second.text));
-    assert_eq!(second.headers["idempotent-replayed"], "true");
+    assert_eq!(api.send(call()).await.status, StatusCode::BAD_REQUEST);
+    let mended = Call { body: r#"{"part": "webhooks", "why": "x"}"#, ..call() };
+    assert_eq!(api.json(mended).await["paused"], true);
 }
 
 #[tokio::test]
@@ -311,4 +312,22 @@ async fn a_file_is_checked_and_published() {
     let faulty = json!({"do": "check", "file": "provider: acme\nlanding: x\n"}).to_string();
     let refused = api.send(Call { body: &faulty, ..Call::post("/partners/acme/file") }).await;
     assert!(refused.status == StatusCode::BAD_REQUEST && refused.text.contains("acme.yaml:2"), "{}", refused.text);
+}
+
+#[tokio::test]
+async fn a_round_whose_message_is_not_sent_is_open_all_the_same() {
+    let api = Api::new(Rig::new());
+    let delivery = api.rig.delivery("acme", "").await;
+    let path = format!("/deliveries/{delivery}/resend");
+    let call = || Call { body: r#"{"why": "x"}"#, headers: vec![("idempotency-key", "k")], ..Call::post(&path) };
+    let before = api.rig.world.state().calls.len();
+    // The call is named, the partner and the delivery are read, the round is stored, and then its message is sent.
+    let sends = api.rig.world.state().calls.len() + 4;
+    api.rig.world.state().trouble = [(sends, Trouble::Before)].into();
+    let first = api.send(call()).await;
+    let made: Vec<_> = api.rig.world.state().calls[before..].to_vec();
+    assert_eq!(first.status, StatusCode::ACCEPTED, "{} after {made:?}", first.text);
+    assert_eq!(made[4], "send resend", "{made:?}");
+    assert_eq!(api.send(call()).await.headers["idempotent-replayed"], "true");
+    assert_eq!(api.rig.world.state().deliveries[&delivery].round(), 2);
 }

@@ -5,16 +5,23 @@ use rust_decimal::Decimal;
 
 use super::{Cell, Period, Report};
 
-/// Returns CSV with a header.
+/// Returns CSV with a header. A text that a spreadsheet would compute, because it begins like a formula, gets an
+/// apostrophe before it.
 pub fn csv(report: &Report) -> Result<String, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(&report.columns)?;
     for row in &report.rows {
-        writer.write_record(row.iter().map(text))?;
+        writer.write_record(row.iter().map(inert))?;
     }
     let bytes = writer.into_inner().map_err(csv::IntoInnerError::into_error)?;
     // Every cell was text.
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn inert(cell: &Cell) -> String {
+    let text = text(cell);
+    let is_formula = matches!(cell, Cell::Text(_)) && text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
+    if is_formula { format!("'{text}") } else { text }
 }
 
 /// Returns the text of a value. Amounts have at least two digits after the point.
@@ -81,6 +88,16 @@ mod tests {
     fn csv_quotes_what_needs_quotes() {
         let expected = "event,transactions,amount,p50_ms\n<a>&\u{1b},12,1234.50,\n\"b,c\",3,-0.00000001,\n";
         assert_eq!(csv(&sample()).unwrap(), expected);
+    }
+
+    #[test]
+    fn no_text_of_a_partner_is_a_formula_of_a_spreadsheet() {
+        for text in ["=1+1", "+1", "-1", "@SUM(1)", "\t=1", "plain"] {
+            let row = vec![Cell::Text(text.to_owned()), Cell::Count(1)];
+            let report = Report { columns: vec!["event", "count"], rows: vec![row], days: Vec::new() };
+            let written = csv(&report).unwrap();
+            assert_eq!(written.contains(&format!("'{text}")), text != "plain", "{written}");
+        }
     }
 
     #[test]

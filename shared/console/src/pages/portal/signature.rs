@@ -124,9 +124,16 @@ fn judge(received: &Received<'_>, recorded: Option<&Recorded>, now: Timestamp) -
             ),
         },
         of_time(seconds, recorded, now),
-        payload.clone(),
+        payload,
     ];
-    all.push(of_signature(received, seconds, recorded, &all));
+    let signature = of_signature(received, seconds, recorded, &all);
+    if let Some(payload) =
+        all.last_mut().filter(|payload| signature.is_good == Some(true) && payload.is_good == Some(false))
+    {
+        let words = "The signature is over this payload, so it is what we sent. By your present agreement we would send another one.";
+        *payload = good(payload.part, words);
+    }
+    all.push(signature);
     all
 }
 
@@ -157,14 +164,15 @@ fn of_payload(received: &str, sent: Option<&str>) -> Judgement {
         return good(PART, "This is what we sent.");
     }
     if received.is_empty() {
-        return bad(PART, format!("You gave none. We sent {sent}"));
+        return bad(PART, format!("You gave none. We would send {sent} now."));
     }
     let given = quoted_as(received, sent);
     let same = given.chars().zip(sent.chars()).take_while(|(one, other)| one == other).count();
     let rest = |text: &str| text.chars().skip(same).take(SHOWN).collect::<String>();
     let words = format!(
-        "It differs from what we sent after {same} characters: you have “{}”, we sent “{}”. Verify what arrives before \
-         anything decodes, parses or formats it.",
+        "It differs from what we would send now after {same} characters: you have “{}”, we would send “{}”. Verify what \
+         arrives before anything decodes, parses or formats it. If your agreement has changed since, give the secret: the \
+         signature then says if this is what we sent.",
         rest(&given),
         rest(sent)
     );
@@ -311,6 +319,15 @@ mod tests {
             let received = Received { id: ID, timestamp: "1000", signature: &signature, payload, secret: SECRET };
             assert_eq!(judged(sent, &received), [Some(true); 4], "{payload}");
         }
+    }
+
+    #[test]
+    fn a_signed_payload_is_right_though_the_agreement_has_changed_since() {
+        let signature = signature(SENT);
+        let received = Received { id: ID, timestamp: "1000", signature: &signature, payload: SENT, secret: SECRET };
+        assert_eq!(judged("another payload", &received), [Some(true); 4]);
+        let unsigned = Received { secret: "", ..received };
+        assert_eq!(judged("another payload", &unsigned)[2], Some(false));
     }
 
     #[test]
