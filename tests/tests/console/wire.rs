@@ -20,6 +20,10 @@ use crate::{
     partner::{self, Partner},
 };
 
+/// Describes a campaign whose webhooks reach nobody.
+const CAMPAIGN: &str = "media_buying:\n  campaigns:\n    - name: welcome\n      goal: {type: registration}\n      \
+                        active_from: on_publish\n      webhook: {url: \"http://127.0.0.1:9/hook?click={clickId}\"}\n";
+
 const TABLES: [&str; 12] = [
     "partners",
     "secrets",
@@ -168,9 +172,7 @@ async fn a_file_is_published_with_its_campaigns() {
     let fixture = Fixture::new();
     let stack = &fixture.stack;
     let name = fresh("p");
-    let campaign = "media_buying:\n  campaigns:\n    - name: welcome\n      goal: {type: registration}\n      \
-                    active_from: on_publish\n      webhook: {url: \"http://127.0.0.1:9/hook?click={clickId}\"}\n";
-    partner::apply_for_loopback(stack, &name, campaign);
+    partner::apply_for_loopback(stack, &name, CAMPAIGN);
     let proxy = Proxy::start(&stack.aws_endpoint_url).await;
     let function = function(stack, &proxy).await;
     let mut browser = Browser::new(stack, Console::Function(&function));
@@ -258,9 +260,7 @@ async fn a_webhook_that_failed_is_sent_again() {
     let fixture = Fixture::new();
     let stack = &fixture.stack;
     let name = fresh("p");
-    let campaign = "media_buying:\n  campaigns:\n    - name: welcome\n      goal: {type: registration}\n      \
-                    active_from: on_publish\n      webhook: {url: \"http://127.0.0.1:9/hook?click={clickId}\"}\n";
-    partner::apply_for_loopback(stack, &name, campaign);
+    partner::apply_for_loopback(stack, &name, CAMPAIGN);
     let id = put(stack, &gone(&owed(&name, tests::now().into()))).await;
     let proxy = Proxy::start(&stack.aws_endpoint_url).await;
     let function = function(stack, &proxy).await;
