@@ -1,9 +1,12 @@
 //! Every page with every kind of visitor.
 
 use axum::http::{Method, StatusCode, header};
-use domain::session::{Role, Token};
+use domain::{
+    lookup::{Kind, Place},
+    session::{Role, Token},
+};
 
-use super::rig::{InMemory, Rig};
+use super::rig::{InMemory, Rig, now};
 use crate::{
     guard::Access,
     routes::{Route, routes},
@@ -102,4 +105,51 @@ async fn every_response_forbids_scripts_frames_and_storing() {
             assert!(!reply.text.contains(forbidden), "{forbidden}");
         }
     }
+}
+
+#[tokio::test]
+async fn no_id_of_another_partner_shows_a_partner_anything_of_it() {
+    const HIDDEN: &str = "only-globex-knows";
+    let rig = Rig::new();
+    let conflict = rig.conflict("globex", HIDDEN).await;
+    let refusal = rig.refusal("globex", &format!("user_id={HIDDEN}")).await;
+    let delivery = rig.delivery("globex", HIDDEN).await;
+    rig.conflict("acme", "T-1").await;
+    let acme = rig.partner("acme").await;
+    let place = Place::new(now(), Kind::Delivery, delivery.as_str()).to_string();
+    let ids = [conflict.as_str(), refusal.as_str(), delivery.as_str(), "globex", &place];
+    let names = [
+        "id",
+        "key",
+        "name",
+        "provider",
+        "partner",
+        "q",
+        "after",
+        "following",
+        "refused",
+        "accepted",
+        "webhook-id",
+        "file",
+        "status",
+    ];
+    let mut opened = 0;
+    for route in restricted().filter(|route| route.path != "/sign-out") {
+        for (name, id) in names.into_iter().flat_map(|name| ids.map(|id| (name, id))) {
+            let why = [("why", "x"), ("do", "check"), (name, id)];
+            let reply = if route.method == Method::POST {
+                rig.post(route.path, Some(&acme), &why).await
+            } else {
+                let query = url::form_urlencoded::Serializer::new(String::new()).append_pair(name, id).finish();
+                rig.get(&format!("{}?{query}", route.path), Some(&acme)).await
+            };
+            assert!(!reply.text.contains(HIDDEN), "{} {name}={id}", route.path);
+            opened += usize::from(reply.status == StatusCode::OK);
+        }
+    }
+    // The pages that it may open were opened, and nothing of globex was changed.
+    assert!(opened > 100, "{opened}");
+    let state = rig.world.state();
+    assert_eq!(state.deliveries[&delivery].round(), 1);
+    assert!(state.audit.iter().all(|record| !record.subject.concerns(&super::rig::provider("globex"))));
 }
