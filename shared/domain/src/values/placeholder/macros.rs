@@ -30,9 +30,9 @@ fn whole(text: &str) -> &str {
     bare.trim_end_matches(['"', '\'', '`'])
 }
 
-/// Returns a parameter's name with its signs anywhere in a text: `u_#click_id#`, `[click_id]_1`, `__SUB____SUB__`. In a
-/// text for people, such as `Sign-up (user)`, it is no macro. Between underscores, single letters are a name only alone,
-/// because nanoids such as `__X__AA-AAaA-` have underscores.
+/// Returns a parameter's name with its signs anywhere in a text: `u_#click_id#`, `[click_id]_1`, `__X____X__`. In a text
+/// for people, such as `Sign-up (user)`, it is no macro. Between underscores, a single letter is a name only if nothing
+/// else is beside it, because nanoids such as `__X__AA-AAaA-` have underscores.
 fn find_inside(text: &str) -> Option<&str> {
     if text.len() > MAX_BESIDE_BYTES {
         return None;
@@ -43,7 +43,7 @@ fn find_inside(text: &str) -> Option<&str> {
         let has_word = |inner: &str| inner.as_bytes().windows(2).any(|two| two.iter().all(u8::is_ascii_alphabetic));
         let is_name = |inner: &str| match mark {
             "%" => !is_byte(inner),
-            "__" => has_word(inner) || inner.len() + 2 * mark.len() == text.len(),
+            "__" => has_word(inner) || text.split(inner).all(|rest| rest.bytes().all(|byte| byte == b'_')),
             _ => true,
         };
         // Some programs join the parts of an id by such signs: `shop__order__77`.
