@@ -238,7 +238,7 @@ async fn once<P: Ports>(
     let response = finish(run.await);
     let status = response.status();
     if !status.is_success() {
-        // The call changed nothing, so it may be made again at once, mended or not.
+        // A refused call changed nothing and may be mended, and a call that a service failed has to be made again.
         unless_failed(console.requests.forget(key).await);
         return Ok(response);
     }
