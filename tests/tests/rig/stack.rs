@@ -22,7 +22,7 @@ fn stack(name: &str) -> Stack {
             "region": "us-east-1", "stack_name": "gg3", "partner_simulator_url": "http://localhost:4571", "functions": {"postback": "gg3-postback"},
             "queues": {"gg3-conversions": "http://localhost:4570/000000000000/gg3-conversions"},
             "tables": {"postbacks": "gg3-postbacks"},
-            "console": {"url": "http://localhost:4570/console", "user_pool": "us-east-1_a", "password": "p"},
+            "console": {"url": "http://localhost:4570/console", "user_pool": "us-east-1_a", "client_id": "client", "password": "p"},
             "sample_partners": {"acme": {
                 "postback_url": "http://localhost:4570/postback/acme/t", "token": "t", "landings": {"main": "http://x/"}
             }, "signer": {"postback_url": "http://localhost:4570/postback/signer", "signature_secret": "s"}},
