@@ -9,14 +9,16 @@ use std::{
 
 /// Returns the folder beside which Node finds the packages, or `None` on a machine without Node.
 pub fn libraries() -> Option<&'static Path> {
-    static FOLDER: LazyLock<Option<PathBuf>> = LazyLock::new(install);
+    static FOLDER: LazyLock<Option<PathBuf>> = LazyLock::new(|| packages("libraries"));
     FOLDER.as_deref()
 }
 
-fn install() -> Option<PathBuf> {
+/// Installs the packages that the folder of this name under `tests` pins. Returns the folder with the packages, or `None`
+/// on a machine without Node.
+pub fn packages(name: &str) -> Option<PathBuf> {
     Command::new("npm").arg("--version").output().ok()?;
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap();
-    let (pinned, folder) = (repository.join("tests/libraries"), repository.join("target/libraries"));
+    let (pinned, folder) = (repository.join("tests").join(name), repository.join("target").join(name));
     let (lock, installed) = (fs::read(pinned.join("package-lock.json")).unwrap(), folder.join("installed"));
     if fs::read(&installed).ok().as_deref() != Some(lock.as_slice()) {
         fs::create_dir_all(&folder).unwrap();

@@ -83,6 +83,9 @@ pub(crate) fn routes<P: Ports>() -> Vec<Route<P>> {
     ]
 }
 
+/// Holds what a call is answered.
+type Answer = Result<Response<Body>, Trouble>;
+
 /// Makes the answer to a call.
 fn answer(status: StatusCode, body: &impl Serialize) -> Response<Body> {
     let text = serde_json::to_string(body).unwrap_or_default();
@@ -117,8 +120,7 @@ pub(crate) fn unknown() -> Response<Body> {
 fn finish(mut response: Response<Body>) -> Response<Body> {
     let status = response.status();
     let explained = response.extensions_mut().remove::<Explained>();
-    let is_described = response.headers().get(header::CONTENT_TYPE) == Some(&PROBLEM);
-    if (status.is_client_error() || status.is_server_error()) && !is_described {
+    if status.is_client_error() || status.is_server_error() {
         let title = explained.as_ref().map_or_else(|| status.canonical_reason().unwrap_or_default(), |it| it.title);
         let detail = match explained {
             Some(_) if status == StatusCode::NOT_FOUND => "There is no such thing at this address.".to_owned(),
@@ -174,13 +176,15 @@ async fn admit<P: Ports>(
         key.ok_or_else(|| Trouble::Malformed(words.to_owned()))
     });
     let named = named.transpose()?;
-    let target = parts.uri.path_and_query().map_or(path, |target| target.as_str());
-    let asks = [parts.method.as_str(), target, &String::from_utf8_lossy(&bytes)];
-    let begins = NamedRequest::begin(&asks, (console.now)());
+    let begun = named.map(|key| {
+        let target = parts.uri.path_and_query().map_or(path, |target| target.as_str());
+        let asks = [parts.method.as_str(), target, &String::from_utf8_lossy(&bytes)];
+        (key, NamedRequest::begin(&asks, (console.now)()))
+    });
     let mut request = Request::from_parts(parts, Body::empty());
     request.extensions_mut().insert(visit);
-    match named {
-        Some(key) => once(console, &key, begins, next.run(request)).await,
+    match begun {
+        Some((key, begins)) => once(console, &key, begins, next.run(request)).await,
         None => Ok(next.run(request).await),
     }
 }
@@ -235,7 +239,7 @@ async fn once<P: Ports>(
             }
         };
     }
-    let response = finish(run.await);
+    let response = run.await;
     let status = response.status();
     if !status.is_success() {
         // A refused call changed nothing and may be mended, and a call that a service failed has to be made again.

@@ -3,7 +3,7 @@
 mod answer;
 pub(crate) mod audit;
 pub(crate) mod conflicts;
-mod listed;
+pub(crate) mod listed;
 pub(crate) mod overview;
 pub(crate) mod partners;
 pub(crate) mod portal;

@@ -98,7 +98,7 @@ fn each_function_reads_only_the_secrets_of_its_purpose() {
             assert!(texts(&statement["Action"]).iter().all(|action| action.ends_with("GetItem")), "{role}");
             let condition = &statement["Condition"];
             if texts(&condition["ForAllValues:StringEquals"]["dynamodb:Attributes"]) == ["owner"] {
-                // Such a read sees only which secrets there are. A read that names no attributes would see all of them.
+                // This read sees only which secrets there are. A read that names no attributes would see all of them.
                 assert_eq!(condition["Null"]["dynamodb:Attributes"], "false", "{role}");
                 return Vec::new();
             }

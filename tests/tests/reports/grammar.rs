@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::Write,
+    path::Path,
     process::{Command, Stdio},
     sync::Mutex,
 };
@@ -14,6 +15,7 @@ use app::{
 use fastrand::Rng;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tests::node::packages;
 
 use crate::{SUBJECTS, question, repository};
 
@@ -29,23 +31,11 @@ impl AskArchive for Kept {
 }
 
 /// Returns the faults that dt-sql-parser finds in these queries.
-fn faults(queries: &[String]) -> Vec<Value> {
-    let (pinned, folder) = (repository().join("tests/sql"), repository().join("target/sql"));
-    let (lock, installed) = (fs::read(pinned.join("package-lock.json")).unwrap(), folder.join("installed"));
-    if fs::read(&installed).ok().as_deref() != Some(lock.as_slice()) {
-        fs::create_dir_all(&folder).unwrap();
-        for file in ["package.json", "package-lock.json"] {
-            fs::copy(pinned.join(file), folder.join(file)).unwrap();
-        }
-        let mut install = Command::new("npm");
-        let done = install.args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder).output().unwrap();
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-        fs::write(installed, &lock).unwrap();
-    }
+fn faults(folder: &Path, queries: &[String]) -> Vec<Value> {
     // Node looks for a library beside the file that imports it.
-    fs::copy(pinned.join("check.mjs"), folder.join("check.mjs")).unwrap();
+    fs::copy(repository().join("tests/sql/check.mjs"), folder.join("check.mjs")).unwrap();
     let mut node = Command::new("node");
-    let node = node.arg("check.mjs").current_dir(&folder).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let node = node.arg("check.mjs").current_dir(folder).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = node.spawn().unwrap();
     child.stdin.take().unwrap().write_all(json!(queries).to_string().as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
@@ -67,11 +57,11 @@ async fn every_query_follows_the_grammar_of_trino() {
     let queries = kept.0.into_inner().unwrap();
     assert_eq!(queries.len(), 4 * SUBJECTS.len(), "an empty report asks for the days with rows");
     assert!(queries.iter().all(|query| !query.contains("${") && query.len() < 262_144));
-    if Command::new("npm").arg("--version").output().is_err() {
+    let Some(folder) = packages("sql") else {
         eprintln!("the grammar is not checked, because npm does not run; install Node 20 or newer");
         return;
-    }
-    assert_eq!(faults(&queries), Vec::<Value>::new());
+    };
+    assert_eq!(faults(&folder, &queries), Vec::<Value>::new());
     let broken = queries[0].replacen("GROUP BY", "GROUPED BY", 1);
-    assert!(!faults(&[broken]).is_empty(), "the parser finds a fault");
+    assert!(!faults(&folder, &[broken]).is_empty(), "the parser finds a fault");
 }

@@ -11,7 +11,7 @@ use super::{
     from_item,
     item::{NamedRequestItem, SESSION},
     key_of, number, text, to_item,
-    write::{Requires, put, send_put},
+    write::{Requires, put, send_put, unmade},
 };
 use crate::aws::unavailable;
 
@@ -49,7 +49,7 @@ impl NamedRequests for DynamoNamedRequests {
             let put = put.expression_attribute_names("#key", SESSION);
             let put = put.expression_attribute_values(":now", number(now.as_second()));
             let put = put.expression_attribute_values(":asks", text(&request.asks)).build();
-            put.map_err(|fault| Unavailable { service: PUT, reason: fault.to_string() })
+            put.map_err(unmade(PUT))
         };
         let stored = send_put(&self.client, PUT, put).await?;
         let item = stored.map(|item| from_item::<NamedRequestItem>(PUT, item)).transpose()?;

@@ -29,15 +29,13 @@ use domain::{
 };
 use serde_json::json;
 
-use super::{ShownOnce, answer, lists::content_id};
+use super::{Answer, ShownOnce, answer, lists::content_id};
 use crate::{
     pages::{self, conflicts, partners, refusals, resend as sending, webhooks},
     ports::{Console, Ports},
     reply::Trouble,
     visit::Visit,
 };
-
-type Answer = Result<Response<Body>, Trouble>;
 
 /// Pauses the webhooks or the postbacks of a partner.
 pub(super) async fn pause<P: Ports>(

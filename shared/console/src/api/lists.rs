@@ -31,15 +31,13 @@ use domain::{
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::answer;
+use super::{Answer, answer};
 use crate::{
-    pages::{partners as standing, refusals::found, reports, resend::known, webhooks},
+    pages::{listed::known, partners as standing, refusals::found, reports, webhooks},
     ports::{Console, Ports},
     reply::Trouble,
     visit::Visit,
 };
-
-type Answer = Result<Response<Body>, Trouble>;
 
 /// Limits the entries of a list, and says how many it has unless the call says another number.
 const MOST: usize = 100;

@@ -55,6 +55,13 @@ pub(crate) fn page(after: &str) -> Result<Page, Trouble> {
     Ok(Page { since: None, after, most: MOST })
 }
 
+/// Reads the partner that a field names.
+pub(crate) async fn known<P: Ports>(console: &Console<P>, named: &str) -> Result<Provider, Trouble> {
+    let unknown = || Trouble::Malformed(format!("There is no partner {named}."));
+    let provider = Provider::new(named).map_err(|_| unknown())?;
+    Ok(console.configuration.partner(&provider).await?.ok_or_else(unknown)?.provider)
+}
+
 /// Reads the fields `provider`, `after` and `following`.
 pub(crate) async fn chosen<P: Ports>(console: &Console<P>, visit: &Visit) -> Result<Chosen, Trouble> {
     let (named, after) = (visit.query.get("provider"), visit.query.get("after"));
@@ -66,10 +73,7 @@ pub(crate) async fn chosen<P: Ports>(console: &Console<P>, visit: &Visit) -> Res
         let (stored, next) = some(console, visit).await?;
         return Ok(Chosen { providers: names(stored), next, page });
     }
-    let unknown = || Trouble::Malformed(format!("There is no partner {named}."));
-    let provider = Provider::new(named).map_err(|_| unknown())?;
-    let stored = console.configuration.partner(&provider).await?.ok_or_else(unknown)?;
-    Ok(Chosen { providers: vec![stored.provider], next: None, page })
+    Ok(Chosen { providers: vec![known(console, named).await?], next: None, page })
 }
 
 /// Draws the form that chooses a partner. `rest` is drawn inside the form.

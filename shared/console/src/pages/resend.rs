@@ -8,19 +8,18 @@ use app::{
         deliveries::ended,
         resend::{Period, Resent, Selection, Stopped},
     },
-    ports::{DeliveryRecords as _, Partners as _},
+    ports::DeliveryRecords as _,
 };
 use axum::{body::Body, extract::State, response::Response};
 use domain::{
     audit::Operation,
     jiff::{SignedDuration, Timestamp},
     outbound::delivery::Status,
-    session::Visitor,
     values::ids::{CampaignName, Provider},
 };
 use maud::{Markup, html};
 
-use super::{begin, begin_as, reason, webhooks::rounds};
+use super::{begin, begin_as, listed::known, reason, webhooks::rounds};
 use crate::{
     layout::{self, form_secret, time},
     ports::{Console, Ports},
@@ -60,8 +59,7 @@ pub(crate) async fn own_preview<P: Ports>(
     State(console): State<Arc<Console<P>>>,
     visit: Visit,
 ) -> Result<Response<Body>, Trouble> {
-    let provider = super::portal::own(&visit)?.clone();
-    previewed(&console, &visit, OWN, &provider).await
+    previewed(&console, &visit, OWN, super::portal::own(&visit)?).await
 }
 
 /// Sends again what an operator selected, as `postbackctl resend --since … --before …` does.
@@ -79,16 +77,9 @@ pub(crate) async fn own_send<P: Ports>(
     State(console): State<Arc<Console<P>>>,
     visit: Visit,
 ) -> Result<Response<Body>, Trouble> {
-    let Some(Visitor::Partner { provider }) = visit.visitor() else { return Err(Trouble::NotFound) };
+    let provider = super::portal::own(&visit)?;
     let operation = begin_as(&console, &visit, &format!("partner {provider}"))?;
     sent(&console, &visit, OWN, provider, operation).await
-}
-
-/// Reads the partner that a field names.
-pub(crate) async fn known<P: Ports>(console: &Console<P>, named: &str) -> Result<Provider, Trouble> {
-    let unknown = || Trouble::Malformed(format!("There is no partner {named}."));
-    let provider = Provider::new(named).map_err(|_| unknown())?;
-    Ok(console.configuration.partner(&provider).await?.ok_or_else(unknown)?.provider)
 }
 
 /// Reads the period and the state. The period ends now unless it was fixed by a preview, so that a repeated request

@@ -22,7 +22,7 @@ pub struct Sender {
     pub name: String,
     /// Its name for people.
     pub title: String,
-    /// What it is.
+    /// Says what the sender is.
     pub kind: Kind,
     /// How its macros look.
     pub form: Form,
@@ -49,7 +49,7 @@ pub struct Sender {
     /// The states to which a transaction may come with another amount.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub amount_may_change: Vec<State>,
-    /// What a negative amount means, as in a partner file.
+    /// Says what a negative amount means, as in a partner file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub negative_amounts: Option<NegativeAmounts>,
     /// The parameter that names the transaction which a negative amount reverses.
@@ -58,7 +58,7 @@ pub struct Sender {
     /// The words that it looks for in an answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<Answer>,
-    /// What an integrator should know.
+    /// Tells an integrator what to know.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }

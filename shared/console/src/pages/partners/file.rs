@@ -127,9 +127,10 @@ pub(crate) async fn published<P: Ports>(
     version: &str,
 ) -> Result<Done, Trouble> {
     let provider = compared.planned.item.provider.clone();
+    let raced =
+        || Trouble::Conflict(format!("{provider} was changed by somebody else in the meantime. Check the file again."));
     if version.parse() != Ok(compared.replaces()) {
-        let words = format!("{provider} was changed by somebody else in the meantime. Check the file again.");
-        return Err(Trouble::Conflict(words));
+        return Err(raced());
     }
     if !compared.planned.secrets.is_empty() {
         let words = format!(
@@ -149,10 +150,7 @@ pub(crate) async fn published<P: Ports>(
     }
     match fault {
         None => {}
-        Some(ApplyFault::Changed(_)) => {
-            let words = format!("{provider} was changed by somebody else in the meantime. Check the file again.");
-            return Err(Trouble::Conflict(words));
-        }
+        Some(ApplyFault::Changed(_)) => return Err(raced()),
         Some(ApplyFault::Unclear(..)) => warnings.push(
             "A service did not answer, so it is unknown if the file is stored. Check the same file again: if nothing would change, it is.".to_owned(),
         ),
@@ -189,12 +187,15 @@ pub(crate) async fn change<P: Ports>(
 ) -> Result<Response<Body>, Trouble> {
     let (name, text) = (visit.form.get("name"), visit.form.get("file"));
     let provider = Provider::new(name).map_err(|fault| Trouble::Malformed(format!("The partner's name {fault}.")))?;
-    let is_known = console.configuration.partner(&provider).await?.is_some();
-    let known = Some(&provider).filter(|_| is_known);
     let compared = match compared(&console, &provider, text).await? {
         Ok(compared) => compared,
-        Err(faults) => return Ok(editor(&console.site, &visit, known, text, &faulty(&faults))),
+        Err(faults) => {
+            let is_known = console.configuration.partner(&provider).await?.is_some();
+            let known = Some(&provider).filter(|_| is_known);
+            return Ok(editor(&console.site, &visit, known, text, &faulty(&faults)));
+        }
     };
+    let known = Some(&provider).filter(|_| compared.replaces() > 0);
     match visit.form.get("do") {
         "check" => {
             let site = &console.site;
