@@ -13,6 +13,7 @@ use adapters::{
         deliveries::{DynamoDeliveries, DynamoRounds},
         delivery_records::DynamoDeliveryRecords,
         deployment::Deployment,
+        endpoints::DynamoEndpoints,
         erasures::{DynamoErasures, ErasedTables},
         history::History,
         lookups::{DynamoListings, DynamoLookups},
@@ -324,6 +325,11 @@ impl Connection {
     pub(crate) fn delivery_records(&self) -> DynamoDeliveryRecords {
         let client = self.settings.dynamodb(CallLimits::BACKGROUND);
         DynamoDeliveryRecords::new(client, self.table("deliveries"), self.table("attempts"))
+    }
+
+    /// Returns the endpoints to which webhooks go.
+    pub(crate) fn endpoints(&self) -> DynamoEndpoints {
+        DynamoEndpoints::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("endpoints"))
     }
 
     /// Returns the deliveries under way.

@@ -7,6 +7,7 @@ use crate::{
         catalogue::DynamoCatalogues,
         clicks::DynamoClicks,
         deliveries::{DynamoDeliveries, DynamoNewDeliveries},
+        endpoints::DynamoEndpoints,
         participants::DynamoParticipants,
         partners::{DynamoClickKeys, DynamoKnownPartners, DynamoPartners, DynamoRecipients, DynamoSystemKeys},
         postbacks::DynamoPostbacks,
@@ -35,6 +36,7 @@ impl Ports for Deployed {
     type Participants = DynamoParticipants;
     type NewDeliveries = DynamoNewDeliveries;
     type Deliveries = DynamoDeliveries;
+    type Endpoints = DynamoEndpoints;
     type UnderWay = DynamoUnderWay;
     type Webhooks = SqsWebhooks;
     type Resends = SqsResends;

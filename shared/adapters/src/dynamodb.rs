@@ -7,6 +7,7 @@ pub mod configuration;
 pub mod deliveries;
 pub mod delivery_records;
 pub mod deployment;
+pub mod endpoints;
 pub mod erasures;
 pub mod history;
 pub mod item;

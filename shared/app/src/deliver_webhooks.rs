@@ -22,26 +22,40 @@
 //!
 //! A message is never acknowledged before the next message is sent. If an attempt cannot be recorded, the worker tries
 //! again until the function's time is nearly over, so a store that is down for a minute causes no second request.
+//!
+//! **Endpoints** ([`domain::outbound::endpoint`]) are asked once for a whole batch before its attempts, if their partner
+//! wants that, and told once after them what the attempts have shown. A message that must wait for its endpoint hops,
+//! like a message of a paused campaign.
 
+mod endpoints;
 mod worker;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use domain::{
     outbound::{
         attempt,
         campaign::CampaignState,
         delivery::{DeliveryPace, Ending, Message, NoWorkReason},
+        endpoint::{self, EndpointPolicy, Observation},
     },
+    partner::recipient::Callee,
     values::{ids::Provider, time::UnixMillis},
 };
 use futures_util::future::join_all;
 use thiserror::Error;
 
-use self::worker::Worker;
+pub use self::endpoints::KnownEndpoints;
+use self::{
+    endpoints::{Pass, Wanted},
+    worker::Worker,
+};
 use crate::{
     cache::Cache,
-    ports::{Clock, DeadLetters, KnownRecipient, Ports, Randomness, ResendQueue, Unavailable},
+    ports::{Clock, DeadLetters, EndpointKey, KnownRecipient, Ports, Randomness, ResendQueue, Unavailable},
 };
 
 /// A message of `webhooks` or `webhook-retries`.
@@ -60,10 +74,12 @@ pub struct ReceivedMessage {
 pub enum MessageOutcome {
     /// The attempt was made and recorded, and the message of the next attempt, if any, was sent.
     Attempted(Attempted),
-    /// The message was sent again with a delay, because it is not due yet or its campaign is paused.
+    /// The message was sent again with a delay.
     Hopped {
         /// The delay, 1 to 900.
         delay_seconds: u16,
+        /// The reason.
+        why: HopReason,
     },
     /// The attempt was recorded before. The message of the next attempt was sent now.
     SentNext,
@@ -82,11 +98,38 @@ pub enum MessageOutcome {
     Failed(MessageFailure),
 }
 
+/// The reason why a message was sent again with a delay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HopReason {
+    /// The attempt is not due yet, or its place has not come.
+    NotDue,
+    /// The campaign is paused.
+    Paused,
+    /// The endpoint is suspected or down, and the partner's file says that its webhooks wait then.
+    EndpointDown,
+    /// As many webhooks as the endpoint's rate allows are sent before it.
+    Rate,
+}
+
+impl HopReason {
+    /// Returns the reason's name in logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotDue => "not_due",
+            Self::Paused => "paused",
+            Self::EndpointDown => "endpoint_down",
+            Self::Rate => "rate",
+        }
+    }
+}
+
 /// A recorded attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempted {
     /// The partner's status, or the fault.
     pub outcome: attempt::AttemptOutcome,
+    /// The instant at which the attempt ended.
+    pub ended_at: UnixMillis,
     /// The duration of the attempt.
     pub duration_ms: u32,
     /// How the delivery ended, if this attempt ended it.
@@ -125,6 +168,8 @@ pub struct DeliverWebhooks<P: Ports> {
     pub recipients: Cache<P::Recipients>,
     /// Changes deliveries.
     pub deliveries: P::Deliveries,
+    /// Knows and changes endpoints.
+    pub endpoints: KnownEndpoints<P::Endpoints>,
     /// Sends the messages of resends and all messages that wait.
     pub resends: P::Resends,
     /// Calls partners' servers.
@@ -151,10 +196,13 @@ pub struct AttemptTime {
 }
 
 impl AttemptTime {
-    /// Counts the operations of an attempt that follow each other in the worst case. These are reading the partner's
-    /// configuration, storing the claim, a record that another change prevents, the read after it, the second record,
-    /// and sending the next message.
-    pub const OPERATIONS: u32 = 6;
+    /// Counts the operations before the claim that follow each other in the worst case: reading the partner's
+    /// configuration, reading its endpoint, and a write to the endpoint.
+    const BEFORE_CLAIM: u32 = 3;
+    /// Counts the operations of an attempt that follow each other in the worst case. These are those before the claim,
+    /// storing the claim, a record that another change prevents, the read after it, the second record, and sending the
+    /// next message.
+    pub const OPERATIONS: u32 = Self::BEFORE_CLAIM + 5;
 
     /// Returns how long a whole attempt may take.
     pub fn whole(&self) -> std::time::Duration {
@@ -163,8 +211,15 @@ impl AttemptTime {
 
     /// Returns how long an attempt may take once it begins to store the claim.
     fn claim_onwards(&self) -> std::time::Duration {
-        self.request + self.operation * (Self::OPERATIONS - 1)
+        self.request + self.operation * (Self::OPERATIONS - Self::BEFORE_CLAIM)
     }
+}
+
+/// The messages of a batch that are due at one endpoint, and what may be done about them.
+struct AtEndpoint {
+    policy: EndpointPolicy,
+    /// The messages by their numbers in the batch.
+    wanted: Vec<(usize, Wanted)>,
 }
 
 impl<P: Ports> DeliverWebhooks<P> {
@@ -172,20 +227,119 @@ impl<P: Ports> DeliverWebhooks<P> {
     /// Returns one outcome for each message, in order. The platform ends the function at `deadline`.
     pub async fn handle(&self, batch: &[ReceivedMessage], deadline: UnixMillis) -> Vec<MessageOutcome> {
         self.read_recipients(batch).await;
-        join_all(batch.iter().map(|received| self.one(received, deadline))).await
+        let endpoints = self.endpoints_of(batch).await;
+        let passes = self.admit(batch.len(), &endpoints).await;
+        let outcomes = batch.iter().zip(&passes).map(|(received, pass)| self.one(received, pass, deadline));
+        let outcomes = join_all(outcomes).await;
+        self.tell(&endpoints, (batch, &passes, &outcomes), deadline).await;
+        outcomes
     }
 
     /// Reads each partner of a batch once, even if several messages name the partner.
     async fn read_recipients(&self, batch: &[ReceivedMessage]) {
-        let now = self.clock.now();
-        let due =
-            batch.iter().filter_map(|received| received.message.as_ref().ok()).filter(|due| due.hop(now).is_none());
-        let providers: BTreeSet<&Provider> = due.map(|message| &message.provider).collect();
+        let providers: BTreeSet<&Provider> = self.due(batch).map(|(_, message)| &message.provider).collect();
+        let now = self.clock.now().timestamp();
         // A failed read is repeated, and reported, for each message.
-        let _ = join_all(providers.into_iter().map(|provider| self.recipients.get(provider, now.timestamp()))).await;
+        let _ = join_all(providers.into_iter().map(|provider| self.recipients.get(provider, now))).await;
     }
 
-    async fn one(&self, received: &ReceivedMessage, deadline: UnixMillis) -> MessageOutcome {
+    /// Returns the messages that are due, by their numbers in the batch.
+    fn due<'a>(&self, batch: &'a [ReceivedMessage]) -> impl Iterator<Item = (usize, &'a Message)> {
+        let now = self.clock.now();
+        let messages = batch.iter().map(|received| received.message.as_ref().ok()).enumerate();
+        messages
+            .filter_map(move |(number, message)| message.filter(|due| due.hop(now).is_none()).map(|due| (number, due)))
+    }
+
+    /// Groups the messages whose attempts may be due by their endpoints.
+    async fn endpoints_of(&self, batch: &[ReceivedMessage]) -> BTreeMap<EndpointKey, AtEndpoint> {
+        let mut endpoints = BTreeMap::<EndpointKey, AtEndpoint>::new();
+        let now = self.clock.now();
+        for (number, message) in self.due(batch) {
+            // The recipients were just read. What failed is reported for each message.
+            let Ok(Some(known)) = self.recipients.get(&message.provider, now.timestamp()).await else { continue };
+            let callee = known.recipient.campaign(&message.campaign);
+            let open = callee.filter(|callee| callee.state() == CampaignState::Open);
+            let Some((callee, webhook)) =
+                open.and_then(|callee| callee.webhook().ok().map(|webhook| (callee, webhook)))
+            else {
+                continue;
+            };
+            let key = EndpointKey { provider: message.provider.clone(), host: webhook.endpoint() };
+            let wanted = self.wanted(message, callee);
+            let policy = known.recipient.endpoints();
+            let at = endpoints.entry(key).or_insert_with(|| AtEndpoint { policy, wanted: Vec::new() });
+            at.wanted.push((number, wanted));
+        }
+        endpoints
+    }
+
+    fn wanted(&self, message: &Message, callee: &Callee) -> Wanted {
+        // Two trials must not overlap, and one lasts no longer than its claim.
+        let between_trials = callee.policy().initial_interval().max(self.pace.claim_hold());
+        Wanted { n: message.n, has_place: message.place.is_some(), between_trials }
+    }
+
+    /// Says for each message of the batch if its endpoint may be called.
+    async fn admit(
+        &self,
+        messages: usize,
+        endpoints: &BTreeMap<EndpointKey, AtEndpoint>,
+    ) -> Vec<Result<Pass, Unavailable>> {
+        let mut passes = vec![Ok(Pass::Go); messages];
+        let asking = endpoints.iter().filter(|(_, at)| at.policy.asks_first());
+        let admitted = join_all(asking.map(async |(key, at)| {
+            let wanted: Vec<Wanted> = at.wanted.iter().map(|(_, wanted)| *wanted).collect();
+            (at, self.endpoints.admit(key, at.policy, &wanted, self.clock.now()).await)
+        }));
+        for (at, admitted) in admitted.await {
+            for (place, (number, _)) in at.wanted.iter().enumerate() {
+                let pass = admitted.as_ref().map(|passes| passes.get(place).copied().unwrap_or(Pass::Held));
+                if let Some(slot) = passes.get_mut(*number) {
+                    *slot = pass.map_err(Unavailable::clone);
+                }
+            }
+        }
+        passes
+    }
+
+    /// Tells the endpoints what the attempts have shown, unless the function's time is nearly over.
+    async fn tell(
+        &self,
+        endpoints: &BTreeMap<EndpointKey, AtEndpoint>,
+        (batch, passes, outcomes): (&[ReceivedMessage], &[Result<Pass, Unavailable>], &[MessageOutcome]),
+        deadline: UnixMillis,
+    ) {
+        let now = self.clock.now();
+        if now.plus(self.time.operation * 2) > deadline {
+            return;
+        }
+        join_all(endpoints.iter().map(async |(key, at)| {
+            let mut seen = Vec::new();
+            let mut unused_trial = false;
+            for (number, _) in &at.wanted {
+                let message = batch.get(*number).and_then(|received| received.message.as_ref().ok());
+                match (message, outcomes.get(*number)) {
+                    (Some(message), Some(MessageOutcome::Attempted(attempted))) => {
+                        seen.push(attempted.seen_of(message));
+                    }
+                    _ => unused_trial |= passes.get(*number) == Some(&Ok(Pass::Trial)),
+                }
+            }
+            seen.sort_by_key(|seen| seen.at);
+            if !seen.is_empty() || unused_trial {
+                self.endpoints.tell(key, &seen, unused_trial, now).await;
+            }
+        }))
+        .await;
+    }
+
+    async fn one(
+        &self,
+        received: &ReceivedMessage,
+        pass: &Result<Pass, Unavailable>,
+        deadline: UnixMillis,
+    ) -> MessageOutcome {
         let message = match &received.message {
             Ok(message) => message,
             Err(reason) => {
@@ -195,28 +349,59 @@ impl<P: Ports> DeliverWebhooks<P> {
                 };
             }
         };
-        self.deliver(message, deadline).await.unwrap_or_else(MessageOutcome::Failed)
+        let outcome = match pass {
+            Ok(pass) => self.deliver(message, *pass, deadline).await,
+            Err(unavailable) => Err(unavailable.clone().into()),
+        };
+        outcome.unwrap_or_else(MessageOutcome::Failed)
     }
 
-    async fn deliver(&self, message: &Message, deadline: UnixMillis) -> Result<MessageOutcome, MessageFailure> {
+    async fn deliver(
+        &self,
+        message: &Message,
+        pass: Pass,
+        deadline: UnixMillis,
+    ) -> Result<MessageOutcome, MessageFailure> {
         let now = self.clock.now();
         // A message that is not due yet costs no read.
         if let Some(delay_seconds) = message.hop(now) {
-            return self.hop(message, delay_seconds).await;
+            return self.hop(message, delay_seconds, HopReason::NotDue).await;
         }
         let partner = self.recipients.get(&message.provider, now.timestamp()).await?;
         let partner: Arc<KnownRecipient> = partner.ok_or(MessageFailure::UnknownPartner)?;
         let callee = partner.recipient.campaign(&message.campaign).ok_or(MessageFailure::UnknownCampaign)?;
         if callee.state() == CampaignState::Paused {
-            return self.hop(message, self.pace.paused_hop_seconds()).await;
+            return self.hop(&message.at_place(None), self.pace.paused_hop_seconds(), HopReason::Paused).await;
+        }
+        let wait = || endpoint::wait_seconds(message.due_at, now);
+        match pass {
+            Pass::Go | Pass::Trial => {}
+            Pass::Held => return self.hop(&message.at_place(None), wait(), HopReason::EndpointDown).await,
+            Pass::Full => return self.hop(message, wait(), HopReason::Rate).await,
+            Pass::At(place) => {
+                let placed = message.at_place(Some(place));
+                return self.hop(&placed, placed.hop(now).unwrap_or(1), HopReason::Rate).await;
+            }
         }
         let mark = self.randomness.mark()?;
         Worker { ports: self, message, callee, secrets: &partner.secrets, mark, deadline }.work().await
     }
 
-    async fn hop(&self, message: &Message, delay_seconds: u16) -> Result<MessageOutcome, MessageFailure> {
+    async fn hop(
+        &self,
+        message: &Message,
+        delay_seconds: u16,
+        why: HopReason,
+    ) -> Result<MessageOutcome, MessageFailure> {
         self.resends.send(message, delay_seconds).await?;
-        Ok(MessageOutcome::Hopped { delay_seconds })
+        Ok(MessageOutcome::Hopped { delay_seconds, why })
+    }
+}
+
+impl Attempted {
+    /// Returns what the attempt of this message shows of its endpoint.
+    fn seen_of(&self, message: &Message) -> Observation {
+        Observation { delivery_id: message.delivery_id.clone(), outcome: self.outcome.clone(), at: self.ended_at }
     }
 }
 

@@ -8,6 +8,7 @@ mod archive;
 mod configuration;
 pub(crate) mod coverage;
 mod dead_letters;
+mod endpoints;
 mod erasures;
 mod inbound;
 mod lookups;
@@ -58,8 +59,9 @@ use crate::{
     accept_postback::{AcceptPostback, PartnerRates, StrangerRates},
     cache::{Cache, CachePolicy},
     ports::{
-        AuditTrail, Clock, DeadLetter, DeadLetterQueue, Heartbeat, KnownPartner, KnownRecipient, Ports, Randomness,
-        SecretPurpose, SegmentPlace, Source, StoredPartner, StoredSecrets, SystemKeys, Unavailable,
+        AuditTrail, Clock, DeadLetter, DeadLetterQueue, EndpointKey, Heartbeat, KnownPartner, KnownRecipient, Ports,
+        Randomness, SecretPurpose, SegmentPlace, Source, StoredEndpoint, StoredPartner, StoredSecrets, SystemKeys,
+        Unavailable,
     },
 };
 
@@ -182,6 +184,8 @@ pub struct State {
     /// Attempts of older rounds and late attempts, by delivery, round, and a key that distinguishes the attempts of a
     /// round.
     pub attempts: BTreeMap<(DeliveryId, u32, String), Attempt>,
+    /// Endpoints by partner and host.
+    pub endpoints: BTreeMap<EndpointKey, StoredEndpoint>,
     /// Messages that the queue of first attempts took.
     pub webhooks: Vec<Message>,
     /// Messages that the queue of resends took, each with the instant at which it arrives.
@@ -281,6 +285,7 @@ impl Ports for World {
     type Participants = Self;
     type NewDeliveries = Self;
     type Deliveries = Self;
+    type Endpoints = Self;
     type UnderWay = Self;
     type Webhooks = Self;
     type Resends = Self;

@@ -13,7 +13,6 @@ pub mod doctor;
 pub mod lookup_coverage;
 pub mod overview;
 pub mod pause_partner;
-pub mod paused;
 pub mod person;
 pub mod plan_partners;
 pub mod postbacks;
@@ -33,6 +32,7 @@ mod segments;
 pub mod send_event;
 pub mod trace;
 pub mod view;
+pub mod waiting;
 
 use std::ops::ControlFlow;
 

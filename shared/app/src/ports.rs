@@ -7,6 +7,7 @@ mod configuration;
 mod coverage;
 mod dead_letters;
 mod delivery_records;
+mod endpoints;
 mod erasures;
 mod implementations;
 mod inbound_records;
@@ -61,6 +62,7 @@ pub use self::{
     coverage::{Coverage, Heartbeat, OriginItem, OriginPage, Rebuilds, Segment, SegmentPlace},
     dead_letters::{Attribute, AttributeValue, DeadLetter, DeadLetterQueue, DeadLetterQueues, ReceivedLetter},
     delivery_records::{DeliveryRecords, Ended, FailuresPage, KeptAttempt, StoredDelivery},
+    endpoints::{EndpointKey, Endpoints, EndpointsOfPartner, Reservation, Reserved, StoredEndpoint},
     erasures::Erasures,
     implementations::Ports,
     inbound_records::{FoundRevisions, InboundRecords},

@@ -2,23 +2,27 @@
 //!
 //! The sweep only sends messages. It claims no attempt and changes no delivery. If the old message is merely late,
 //! there are two chains of messages, and one of them ends when the other has recorded an attempt. For each delivery, at
-//! most one message an hour is sent, so that sweeps do not lengthen a backlog. Deliveries of a paused campaign are
-//! never overdue.
+//! most one message an hour is sent, so that sweeps do not lengthen a backlog. Deliveries of a paused campaign, and those
+//! that wait for their endpoint, are never overdue.
 
 use std::time::Duration;
 
 use domain::{
     outbound::{
-        campaign::{Campaign, CampaignState},
+        campaign::{CampaignState, WebhookFile},
         delivery::{Delivery, Message},
+        webhook::endpoint_of,
     },
+    partner::Partner,
     values::time::UnixMillis,
 };
 use futures_util::{StreamExt, future::join_all, stream};
 
 use crate::{
     cache::Cache,
-    ports::{Clock, PageToken, Ports, Randomness, ResendQueue, Unavailable, UnderWay, WebhookQueue},
+    ports::{
+        Clock, EndpointsOfPartner, PageToken, Ports, Randomness, ResendQueue, Unavailable, UnderWay, WebhookQueue,
+    },
 };
 
 /// Limits how many parts of the index are read at the same time.
@@ -30,6 +34,8 @@ const SENT_AT_ONCE: usize = 10;
 pub struct SweepDeliveries<P: Ports> {
     /// Reads partners.
     pub partners: Cache<P::Partners>,
+    /// Reads the endpoints of partners.
+    pub endpoints: Cache<EndpointsOfPartner<P::Endpoints>>,
     /// Lists the deliveries under way.
     pub under_way: P::UnderWay,
     /// Sends first attempts.
@@ -69,6 +75,8 @@ pub struct Swept {
     pub sent: u64,
     /// Overdue deliveries for which a message was already sent within [`Lateness::again_after`].
     pub sent_before: u64,
+    /// Deliveries that wait until their endpoint is up, or until their places in its rate have come.
+    pub waiting: u64,
     /// Overdue deliveries of an unknown campaign, for which nothing can be sent.
     pub unknown: u64,
     /// Overdue deliveries of partners that could not be read. The next sweep looks at these deliveries again.
@@ -81,11 +89,22 @@ pub struct Swept {
     pub fault: Option<Unavailable>,
 }
 
+/// Says if the message of an overdue delivery may be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Readiness {
+    Ready,
+    /// The campaign is paused.
+    Paused,
+    /// The endpoint makes its webhooks wait.
+    Waits,
+}
+
 impl Swept {
     fn add(mut self, other: Self) -> Self {
         self.looked_at += other.looked_at;
         self.sent += other.sent;
         self.sent_before += other.sent_before;
+        self.waiting += other.waiting;
         self.unknown += other.unknown;
         self.unread += other.unread;
         self.unreadable += other.unreadable;
@@ -177,23 +196,48 @@ impl<P: Ports> SweepDeliveries<P> {
             return Ok(None);
         }
         // The fault of one partner must not hold up the others, because every sweep begins with the oldest deliveries.
-        let partner = match self.partners.get(delivery.provider(), now.timestamp()).await {
-            Ok(partner) => partner,
+        let may_be_sent = match self.state(delivery, now).await {
+            Ok(Some(state)) => state,
+            Ok(None) => {
+                swept.unknown += 1;
+                return Ok(None);
+            }
             Err(fault) => {
                 swept.unread += 1;
                 swept.fault.get_or_insert(fault);
                 return Ok(None);
             }
         };
-        let campaigns = partner.as_ref().map(|partner| partner.media_buying().campaigns());
-        match campaigns.and_then(|campaigns| campaigns.get(delivery.campaign())).map(Campaign::state) {
-            None => {
-                swept.unknown += 1;
-                Ok(None)
-            }
-            Some(CampaignState::Paused) => Ok(None),
-            Some(CampaignState::Open | CampaignState::Archived) => Ok(Some(message)),
+        swept.waiting += u64::from(may_be_sent == Readiness::Waits);
+        Ok((may_be_sent == Readiness::Ready).then_some(message))
+    }
+
+    /// Says if a delivery's message may be sent, or returns `None` if its campaign is unknown.
+    async fn state(&self, delivery: &Delivery, now: UnixMillis) -> Result<Option<Readiness>, Unavailable> {
+        let partner = self.partners.get(delivery.provider(), now.timestamp()).await?;
+        let campaigns = partner.as_deref().map(|partner| partner.media_buying().campaigns());
+        let Some((partner, campaign)) =
+            partner.as_deref().zip(campaigns.and_then(|campaigns| campaigns.get(delivery.campaign())))
+        else {
+            return Ok(None);
+        };
+        Ok(Some(match campaign.state() {
+            CampaignState::Paused => Readiness::Paused,
+            CampaignState::Open if self.waits(partner, campaign.webhook(), now).await? => Readiness::Waits,
+            CampaignState::Open | CampaignState::Archived => Readiness::Ready,
+        }))
+    }
+
+    /// Returns true if webhooks to this endpoint wait.
+    async fn waits(&self, partner: &Partner, webhook: &WebhookFile, now: UnixMillis) -> Result<bool, Unavailable> {
+        let policy = partner.media_buying().endpoints();
+        if !policy.asks_first() {
+            return Ok(false);
         }
+        let stored = self.endpoints.get(partner.provider(), now.timestamp()).await?;
+        let host = endpoint_of(&webhook.url);
+        let mut stored = stored.iter().flat_map(|stored| stored.iter());
+        Ok(stored.any(|(key, stored)| Some(&key.host) == host.as_ref() && stored.makes_wait(policy, now)))
     }
 
     async fn send(&self, message: &Message) -> Result<(), Unavailable> {

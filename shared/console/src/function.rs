@@ -12,6 +12,7 @@ use adapters::{
         configuration::Configuration,
         deliveries::{DynamoDeliveries, DynamoRounds},
         delivery_records::DynamoDeliveryRecords,
+        endpoints::DynamoEndpoints,
         history::History,
         lookups::DynamoListings,
         named_requests::DynamoNamedRequests,
@@ -72,6 +73,7 @@ impl app::ports::Ports for Accepting {
     type Participants = <Standard as app::ports::Ports>::Participants;
     type NewDeliveries = <Standard as app::ports::Ports>::NewDeliveries;
     type Deliveries = <Standard as app::ports::Ports>::Deliveries;
+    type Endpoints = <Standard as app::ports::Ports>::Endpoints;
     type UnderWay = <Standard as app::ports::Ports>::UnderWay;
     type Webhooks = <Standard as app::ports::Ports>::Webhooks;
     type Resends = <Standard as app::ports::Ports>::Resends;
@@ -99,6 +101,7 @@ impl Ports for Deployed {
     type Catalogues = DynamoCatalogues;
     type Recipients = DynamoShownRecipients;
     type Partners = DynamoPartners;
+    type Endpoints = DynamoEndpoints;
     type ClickKeys = DynamoClickKeys;
     type Resolutions = DynamoResolutions;
     type Accepting = Accepting;
@@ -133,11 +136,12 @@ impl ConsoleFunction {
         let [partners, secrets, postbacks, refusals, clicks, lookups] =
             ["PARTNERS_TABLE", "SECRETS_TABLE", "POSTBACKS_TABLE", "REFUSALS_TABLE", "CLICKS_TABLE", "LOOKUPS_TABLE"]
                 .map(&mut table);
-        let [catalogue, participants, deliveries, attempts, audit, sessions] = [
+        let [catalogue, participants, deliveries, attempts, endpoints, audit, sessions] = [
             "CATALOGUE_TABLE",
             "PARTICIPANTS_TABLE",
             "DELIVERIES_TABLE",
             "ATTEMPTS_TABLE",
+            "ENDPOINTS_TABLE",
             "AUDIT_TABLE",
             "SESSIONS_TABLE",
         ]
@@ -205,6 +209,7 @@ impl ConsoleFunction {
                 catalogues: DynamoCatalogues::new(client.clone(), catalogue),
                 recipients: DynamoShownRecipients::new(known.clone(), reach.allowance()),
                 partners: known.clone(),
+                endpoints: DynamoEndpoints::new(client.clone(), endpoints),
             },
             click_keys: keys.clone(),
             resolutions: DynamoResolutions::new(client, postbacks, refusals, audit, refusal_retention),

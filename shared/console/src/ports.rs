@@ -6,9 +6,9 @@ use app::{
     accept_postback::AcceptPostback,
     operators::trace::Trace,
     ports::{
-        AskArchive, AuditTrail, Catalogues, Clock, DeliveryRecords, InboundRecords, KnownRecipient, Listings,
-        NamedRequests, Participants, Partners, Publishing, Randomness, ResendQueue, Resolutions, Resubmissions, Rounds,
-        Sessions, Source, Unavailable,
+        AskArchive, AuditTrail, Catalogues, Clock, DeliveryRecords, Endpoints, InboundRecords, KnownRecipient,
+        Listings, NamedRequests, Participants, Partners, Publishing, Randomness, ResendQueue, Resolutions,
+        Resubmissions, Rounds, Sessions, Source, Unavailable,
     },
 };
 use domain::{
@@ -34,6 +34,7 @@ pub(crate) trait Ports: Send + Sync + 'static {
     type Catalogues: Catalogues + 'static;
     type Recipients: Source<Key = Provider, Value = KnownRecipient> + 'static;
     type Partners: Source<Key = Provider, Value = Partner> + Clone + 'static;
+    type Endpoints: Endpoints + 'static;
     type ClickKeys: Source<Key = (), Value = ClickKeys> + 'static;
     type Resolutions: Resolutions + 'static;
     type Accepting: app::ports::Ports + 'static;
@@ -52,6 +53,7 @@ pub(crate) type TraceOf<P> = Trace<
     <P as Ports>::Catalogues,
     <P as Ports>::Recipients,
     <P as Ports>::Partners,
+    <P as Ports>::Endpoints,
 >;
 
 /// Makes a reader of the archive. The same question under the same label is one query.

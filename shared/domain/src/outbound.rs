@@ -2,7 +2,8 @@
 //!
 //! GG3 reports an [`event`]. The [`catalogue`] of all partners' [`campaign`]s admits the event, and applying it to the
 //! [`participant`] decides which webhooks are owed. [`progress`] explains to people how far a participant is. Each owed
-//! webhook is a [`delivery`] with rounds of [`attempt`]s, which [`retry`] schedules. A [`webhook`] is filled with the
+//! webhook is a [`delivery`] with rounds of [`attempt`]s, which [`retry`] schedules; they show the health of the
+//! partner's [`endpoint`]. A [`webhook`] is filled with the
 //! values of its [`macros`], and the [`address`] guard decides which servers may be called.
 
 pub mod address;
@@ -11,6 +12,7 @@ pub mod attempt;
 pub mod campaign;
 pub mod catalogue;
 pub mod delivery;
+pub mod endpoint;
 pub mod event;
 pub mod macros;
 pub mod participant;

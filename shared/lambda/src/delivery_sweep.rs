@@ -6,11 +6,12 @@ use std::time::Duration;
 use adapters::{
     aws::CallLimits,
     deployed::Deployed,
-    dynamodb::{partners::DynamoPartners, under_way::DynamoUnderWay},
+    dynamodb::{endpoints::DynamoEndpoints, partners::DynamoPartners, under_way::DynamoUnderWay},
     sqs::{SqsResends, SqsWebhooks},
 };
 use app::{
     cache::Cache,
+    ports::EndpointsOfPartner,
     sweep_deliveries::{Lateness, SweepDeliveries, Swept},
 };
 use domain::{jiff::SignedDuration, values::time::UnixMillis};
@@ -36,13 +37,15 @@ impl DeliverySweepFunction {
     pub fn wire(mut env: Environment) -> Result<Self, EnvironmentFaults> {
         let aws = env.aws();
         let lateness = lateness(&mut env);
-        let [partners, deliveries] = ["PARTNERS_TABLE", "DELIVERIES_TABLE"].map(|name| env.required(name));
+        let [partners, deliveries, endpoints] =
+            ["PARTNERS_TABLE", "DELIVERIES_TABLE", "ENDPOINTS_TABLE"].map(|name| env.required(name));
         let [webhooks, resends] = ["WEBHOOKS_QUEUE_URL", "WEBHOOK_RETRIES_QUEUE_URL"].map(|name| env.required(name));
         let policy = env.cache_policy();
         env.finish()?;
         let (dynamodb, sqs) = (aws.dynamodb(CallLimits::BACKGROUND), aws.sqs(CallLimits::BACKGROUND));
         let sweep = SweepDeliveries {
             partners: Cache::new(DynamoPartners::new(dynamodb.clone(), partners), policy),
+            endpoints: Cache::new(EndpointsOfPartner(DynamoEndpoints::new(dynamodb.clone(), endpoints)), policy),
             under_way: DynamoUnderWay::new(dynamodb, deliveries),
             webhooks: SqsWebhooks::new(sqs.clone(), webhooks),
             resends: SqsResends::new(sqs, resends),
@@ -65,19 +68,21 @@ impl DeliverySweepFunction {
 /// Writes one line for the sweep.
 fn log(swept: &Swept) {
     let Swept { looked_at: sweep_looked_at, sent: sweep_sent, sent_before: sweep_sent_before, .. } = swept;
-    let Swept { unknown: sweep_unknown, unread: sweep_unread, unreadable, unfinished, fault, .. } = swept;
+    let Swept { waiting: sweep_waiting, unknown: sweep_unknown, unread: sweep_unread, .. } = swept;
+    let Swept { unreadable, unfinished, fault, .. } = swept;
     let sweep_unfinished = u64::from(*unfinished);
     match fault {
         None => {
             info!(
                 sweep_looked_at,
-                sweep_sent, sweep_sent_before, sweep_unknown, sweep_unread, sweep_unfinished, "sweep"
+                sweep_sent, sweep_sent_before, sweep_waiting, sweep_unknown, sweep_unread, sweep_unfinished, "sweep"
             );
         }
         Some(reason) => error!(
             sweep_looked_at,
             sweep_sent,
             sweep_sent_before,
+            sweep_waiting,
             sweep_unknown,
             sweep_unread,
             sweep_unfinished,
@@ -130,6 +135,7 @@ mod tests {
                 looked_at: 5,
                 sent: 4,
                 sent_before: 3,
+                waiting: 1,
                 unknown: 2,
                 unread: 1,
                 unreadable: 0,

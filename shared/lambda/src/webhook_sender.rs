@@ -5,25 +5,25 @@ use std::{path::PathBuf, time::Duration};
 use adapters::{
     aws::CallLimits,
     deployed::Deployed,
-    dynamodb::{deliveries::DynamoDeliveries, partners::DynamoRecipients},
+    dynamodb::{deliveries::DynamoDeliveries, endpoints::DynamoEndpoints, partners::DynamoRecipients},
     sqs::{SqsDeadLetters, SqsResends},
     webhook::{Limits, Reach, WebhookClient, WebhookSettings},
 };
 use app::{
     cache::{Cache, CachePolicy},
-    deliver_webhooks::{AttemptTime, Attempted, DeliverWebhooks, MessageOutcome, ReceivedMessage},
+    deliver_webhooks::{AttemptTime, Attempted, DeliverWebhooks, KnownEndpoints, MessageOutcome, ReceivedMessage},
 };
 use domain::{
     jiff::SignedDuration,
     outbound::{
-        delivery::{DeliveryPace, Message, NoWorkReason, Status},
+        delivery::{DeliveryPace, Message, Status},
         webhook::Development,
     },
     retention::Expiring,
     values::{ids::Provider, time::UnixMillis},
 };
 use lambda_runtime::LambdaEvent;
-use tracing::{error, field::debug, info, warn};
+use tracing::{error, info, warn};
 
 use crate::{
     batch::BatchResponse,
@@ -59,8 +59,9 @@ impl WebhookSenderFunction {
         let aws = env.aws();
         let times = times(&mut env);
         let reach = reach(&mut env, aws.endpoint_url());
-        let [partners, secrets, deliveries, attempts] =
-            ["PARTNERS_TABLE", "SECRETS_TABLE", "DELIVERIES_TABLE", "ATTEMPTS_TABLE"].map(|name| env.required(name));
+        let [partners, secrets, deliveries, attempts, endpoints] =
+            ["PARTNERS_TABLE", "SECRETS_TABLE", "DELIVERIES_TABLE", "ATTEMPTS_TABLE", "ENDPOINTS_TABLE"]
+                .map(|name| env.required(name));
         let [resends, dead_letters] =
             ["WEBHOOK_RETRIES_QUEUE_URL", "WEBHOOKS_DEAD_LETTERS_QUEUE_URL"].map(|name| env.required(name));
         let policy = recipients_policy(&mut env);
@@ -74,7 +75,8 @@ impl WebhookSenderFunction {
         let recipients = DynamoRecipients::new(dynamodb.clone(), partners, secrets, settings.reach.allowance());
         let deliver = DeliverWebhooks {
             recipients: Cache::new(recipients, policy),
-            deliveries: DynamoDeliveries::new(dynamodb, deliveries, attempts, retention),
+            deliveries: DynamoDeliveries::new(dynamodb.clone(), deliveries, attempts, retention),
+            endpoints: KnownEndpoints::new(DynamoEndpoints::new(dynamodb, endpoints)),
             resends: SqsResends::new(sqs.clone(), resends),
             partners: client,
             dead_letters: SqsDeadLetters::new(sqs, dead_letters),
@@ -106,7 +108,7 @@ impl WebhookSenderFunction {
 }
 
 /// Returns all time limits. An attempt gives the partner at most `WEBHOOK_ATTEMPT_SECONDS` (default 10) of
-/// `FUNCTION_TIMEOUT_SECONDS`. The other operations share the rest, which must be at least 4 seconds: one second for
+/// `FUNCTION_TIMEOUT_SECONDS`. The other operations share the rest, which must be at least 5 seconds: one second for
 /// the answer, and half a second for each operation.
 fn times(env: &mut Environment) -> Times {
     let function = env.function_timeout();
@@ -115,7 +117,7 @@ fn times(env: &mut Environment) -> Times {
     let hop = env.seconds("PAUSED_HOP_SECONDS", SignedDuration::from_mins(5)).as_secs();
     let calls = CallLimits::answering(function.saturating_sub(request), AttemptTime::OPERATIONS);
     if calls.operation_timeout < LEAST_OPERATION {
-        env.fault("FUNCTION_TIMEOUT_SECONDS must exceed WEBHOOK_ATTEMPT_SECONDS by at least 4");
+        env.fault("FUNCTION_TIMEOUT_SECONDS must exceed WEBHOOK_ATTEMPT_SECONDS by at least 5");
     }
     // A claim must not expire while its worker lives. It therefore lasts as long as the function can live.
     let hold = function.max(Duration::from_secs(1));
@@ -183,8 +185,7 @@ fn log(received: &ReceivedMessage, outcome: &MessageOutcome) {
         return;
     };
     let Message { delivery_id, provider, campaign, round, n, .. } = message;
-    let no_attempt = |outcome: &str, why: Option<NoWorkReason>, delay_seconds: Option<u16>| {
-        let why = why.map(debug);
+    let no_attempt = |outcome: &str, why: Option<String>, delay_seconds: Option<u16>| {
         info!(%delivery_id, %provider, %campaign, round, n, outcome, why, delay_seconds, webhooks = 1, "no attempt");
     };
     match outcome {
@@ -197,10 +198,12 @@ fn log(received: &ReceivedMessage, outcome: &MessageOutcome) {
             let (outcome, words) = ("set_aside", "a webhook message went to the dead-letter queue");
             error!(message_id, outcome, reason, webhooks = 1, "{words}");
         }
-        MessageOutcome::Hopped { delay_seconds } => no_attempt("hopped", None, Some(*delay_seconds)),
+        MessageOutcome::Hopped { delay_seconds, why } => {
+            no_attempt("hopped", Some(why.as_str().to_owned()), Some(*delay_seconds));
+        }
         MessageOutcome::Cancelled => no_attempt("cancelled", None, None),
         MessageOutcome::SentNext => no_attempt("sent_next", None, None),
-        MessageOutcome::Done(why) => no_attempt("none", Some(*why), None),
+        MessageOutcome::Done(why) => no_attempt("none", Some(format!("{why:?}")), None),
         MessageOutcome::Waits { .. } => no_attempt("waits", None, None),
     }
 }
@@ -214,7 +217,8 @@ fn log_attempt(message: &Message, attempted: &Attempted) {
 
 #[cfg(test)]
 mod tests {
-    use domain::outbound::delivery::Ending;
+    use app::deliver_webhooks::HopReason;
+    use domain::outbound::delivery::{Ending, NoWorkReason};
 
     use super::*;
     use crate::log::tests::{counted, line};
@@ -236,7 +240,7 @@ mod tests {
                     ("WEBHOOK_ATTEMPT_SECONDS", &seconds),
                     ("QUEUE_VISIBILITY_SECONDS", &visibility),
                 ]);
-                assert_eq!(faults.is_empty(), function >= request + 4, "{function} {request} {faults}");
+                assert_eq!(faults.is_empty(), function >= request + 5, "{function} {request} {faults}");
                 if faults.is_empty() {
                     let function = Duration::from_secs(function);
                     assert!(times.attempt.whole() <= function.saturating_sub(MARGIN), "{times:?}");
@@ -287,7 +291,7 @@ mod tests {
         .unwrap();
         let attempted = |ending| {
             let outcome = domain::outbound::attempt::AttemptOutcome::Status(503);
-            MessageOutcome::Attempted(Attempted { outcome, duration_ms: 42, ending })
+            MessageOutcome::Attempted(Attempted { outcome, ended_at: now().into(), duration_ms: 42, ending })
         };
         for (outcome, word, by_partner) in [
             (attempted(None), "failed", false),
@@ -295,7 +299,7 @@ mod tests {
             (attempted(Some(Ending::Gone)), "gone", true),
             (attempted(Some(Ending::Exhausted)), "exhausted", true),
             (attempted(Some(Ending::Unsendable)), "unsendable", true),
-            (MessageOutcome::Hopped { delay_seconds: 9 }, "hopped", false),
+            (MessageOutcome::Hopped { delay_seconds: 9, why: HopReason::Paused }, "hopped", false),
             (MessageOutcome::Waits { until: now().into() }, "waits", false),
             (MessageOutcome::SentNext, "sent_next", false),
             (MessageOutcome::Cancelled, "cancelled", false),

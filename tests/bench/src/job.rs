@@ -264,6 +264,7 @@ fn due(provider: &str, way: &str, attempt: u8) -> Result<(Delivery, Message)> {
         ticket: ticket.clone(),
         due_at: created_at,
         revision: delivery.revision(),
+        place: None,
     };
     let pace = DeliveryPace::default();
     let mark = ClaimMark::from_random([7; 8]);

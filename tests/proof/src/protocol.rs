@@ -41,6 +41,13 @@ pub enum Happening {
         /// Gives the message's place in the queue.
         message: usize,
     },
+    /// A sender receives a message whose endpoint is down or whose rate is reached, so that it must wait.
+    Hold {
+        /// Gives the sender's place.
+        sender: usize,
+        /// Gives the message's place in the queue.
+        message: usize,
+    },
     /// A sender takes its next step.
     Send {
         /// Gives the sender's place.

@@ -82,7 +82,7 @@ impl Fixture {
             .variable("WEBHOOK_RETRIES_QUEUE_URL", through(&self.resends))
             .variable("WEBHOOKS_DEAD_LETTERS_QUEUE_URL", through(self.stack.queue("webhooks-dead-letters")))
             .variable("LOOPBACK_WEBHOOKS", "true");
-        for noun in ["partners", "secrets", "deliveries", "attempts"] {
+        for noun in ["partners", "secrets", "deliveries", "attempts", "endpoints"] {
             settings = settings.variable(format!("{}_TABLE", noun.to_uppercase()), self.stack.table(noun));
         }
         within(settings, FUNCTION, ATTEMPT)

@@ -50,6 +50,7 @@ impl Sweep {
             .variables(stack.aws_environment(&endpoint_url))
             .variable("PARTNERS_TABLE", stack.table("partners"))
             .variable("DELIVERIES_TABLE", stack.table("deliveries"))
+            .variable("ENDPOINTS_TABLE", stack.table("endpoints"))
             .variable("WEBHOOKS_QUEUE_URL", through(&webhooks))
             .variable("WEBHOOK_RETRIES_QUEUE_URL", through(&fixture.resends))
             .variable("QUEUE_VISIBILITY_SECONDS", "360")

@@ -31,6 +31,7 @@ pub(crate) async fn run(stack: &str, Arguments { provider, since, json }: Argume
         listings: &connection.lookups(),
         inbound: &connection.history(),
         deliveries: &connection.delivery_records(),
+        endpoints: &connection.endpoints(),
     };
     let mut findings = doctor.examine(&provider, (since, ask::now())).await?;
     findings.extend(dead_letters(&connection.dead_letter_queues(), &provider).await);

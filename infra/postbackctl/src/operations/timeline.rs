@@ -25,7 +25,7 @@ use domain::{
 use serde::Serialize;
 
 use crate::{
-    outbound::{progress, webhook},
+    outbound::{progress, waits, webhook},
     terminal::printable,
 };
 
@@ -65,9 +65,9 @@ impl Timeline {
             EventKind::Delivery(owed) => self.delivery(view, owed),
             EventKind::Attempt(made) => self.attempt(view, made),
             EventKind::Due(due) => {
-                let Due { delivery_id, provider, round, n, is_paused, .. } = due;
-                let paused = if *is_paused { ", paused: it waits for its campaign" } else { "" };
-                let what = format!("attempt {n} of round {round} to {provider}{paused}");
+                let Due { delivery_id, provider, round, n, wait, .. } = due;
+                let waits = waits(*wait);
+                let what = format!("attempt {n} of round {round} to {provider}{waits}");
                 self.add(view, &what, &[format!("webhook-id {delivery_id}")]);
             }
         }
@@ -190,14 +190,14 @@ impl Timeline {
         self.add(view, &what, &details);
     }
 
-    fn delivery(&mut self, view: EventView, Owed { stored, request, is_paused }: &Owed) {
+    fn delivery(&mut self, view: EventView, Owed { stored, request, wait }: &Owed) {
         let delivery = &stored.delivery;
-        let paused = if *is_paused { ", paused with its campaign" } else { "" };
+        let waits = waits(*wait);
         let (provider, campaign) = (delivery.provider(), delivery.campaign());
         let details = [
             format!("for {} by the ids {}", delivery.participant(), ids(delivery.ids())),
             format!("the goal was reached at {:.3}", delivery.occurred_at().timestamp()),
-            format!("webhook-id {}, {}{paused}", delivery.id(), delivery.status()),
+            format!("webhook-id {}, {}{waits}", delivery.id(), delivery.status()),
             webhook::as_curl(request, delivery.id().as_str()),
         ];
         self.add(view, &format!("owed to {provider} for its campaign {campaign}"), &details);

@@ -56,6 +56,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
         catalogues: connection.catalogues(),
         recipients: connection.recipients(),
         partners: connection.partners(),
+        endpoints: connection.endpoints(),
     };
     let found = Box::pin(trace.run(query, ask::now())).await.map_err(untraced)?;
     let mut timeline = Timeline::default();

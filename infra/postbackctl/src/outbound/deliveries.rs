@@ -6,8 +6,8 @@ use anyhow::{Result, bail};
 use app::{
     operators::{
         deliveries::{Listed, MAX_GRACE, Wanted, list, overdue},
-        paused::Paused,
         view::DeliveryView,
+        waiting::{Wait, Waiting},
     },
     ports::StoredDelivery,
 };
@@ -87,22 +87,23 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
 
 /// Returns deliveries for programs and for people.
 pub(super) async fn shown<'a>(connection: &Connection, deliveries: &'a [Delivery]) -> (Vec<DeliveryView<'a>>, String) {
-    let paused = Paused::of(&connection.partners(), deliveries).await;
-    warn_unread_partners(&paused.unread);
-    let views = deliveries.iter().map(|delivery| DeliveryView::of(delivery, paused.holds(delivery))).collect();
-    let text = deliveries.iter().map(|delivery| line(delivery, paused.holds(delivery)) + "\n").collect();
+    let ports = (&connection.partners(), &connection.endpoints());
+    let waiting = Waiting::of(ports, deliveries, ask::now().into()).await;
+    warn_unread_partners(&waiting.unread);
+    let views = deliveries.iter().map(|delivery| DeliveryView::of(delivery, waiting.what(delivery))).collect();
+    let text = deliveries.iter().map(|delivery| line(delivery, waiting.what(delivery)) + "\n").collect();
     (views, text)
 }
 
 /// Returns a delivery in a line.
-fn line(delivery: &Delivery, is_paused: bool) -> String {
+fn line(delivery: &Delivery, wait: Wait) -> String {
     let (provider, campaign) = (delivery.provider(), delivery.campaign());
     let round = if delivery.round() > 1 { format!(" in round {}", delivery.round()) } else { String::new() };
     let last = delivery.attempts().last().map_or(String::new(), |last| format!(", the last {}", last.outcome));
-    let paused = if is_paused { ", paused with its campaign" } else { "" };
+    let waits = super::waits(wait);
     let next = delivery.next().map_or(String::new(), |next| format!(", the next due {:.3}", next.due_at.timestamp()));
     format!(
-        "{:.3}  {:10}  {provider}, {campaign}, {}: {}{round}{last}{next}{paused}  {}",
+        "{:.3}  {:10}  {provider}, {campaign}, {}: {}{round}{last}{next}{waits}  {}",
         delivery.created_at().timestamp(),
         delivery.status().as_str(),
         printable(delivery.participant().as_str()),
@@ -125,8 +126,13 @@ async fn late(connection: &Connection, arguments: &Arguments) -> Result<Listed> 
         bail!("--grace must be 1s to 7d");
     }
     let provider = arguments.page.provider.as_deref().map(ask::provider).transpose()?;
-    let found =
-        overdue((&connection.under_way(), &connection.partners()), provider.as_ref(), grace, ask::now().into()).await?;
+    let found = overdue(
+        (&connection.under_way(), &connection.partners(), &connection.endpoints()),
+        provider.as_ref(),
+        grace,
+        ask::now().into(),
+    )
+    .await?;
     warn_unread_partners(&found.unread_partners);
     if found.unreadable > 0 {
         let unreadable = counted(found.unreadable, "delivery");

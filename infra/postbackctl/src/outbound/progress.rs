@@ -34,8 +34,8 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let provider = arguments.provider.as_deref().map(ask::provider).transpose()?;
     let (participants, catalogues) = (connection.participants(), connection.catalogues());
     let records = connection.delivery_records();
-    let progress =
-        of_user(&participants, &catalogues, (&records, &connection.partners()), (&user, provider.as_ref())).await?;
+    let ports = (&records, &connection.partners(), &connection.endpoints());
+    let progress = of_user(&participants, &catalogues, ports, (&user, provider.as_ref()), ask::now().into()).await?;
     let UserProgress { participant, campaigns, left_out, unread_partners } = progress;
     warn_unread_partners(&unread_partners);
     if campaigns.is_empty() && left_out == 0 {
@@ -68,8 +68,8 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
 pub(crate) fn line(campaign: &CampaignProgress) -> String {
     let CampaignProgress { provider, campaign, progress, delivery } = campaign;
     let delivery = delivery.as_ref().map(|owed| {
-        let paused = if owed.paused { ", paused with its campaign" } else { "" };
-        format!("; delivery {} {}{paused}", owed.delivery_id, owed.status)
+        let waits = super::waits(owed.wait);
+        format!("; delivery {} {}{waits}", owed.delivery_id, owed.status)
     });
     format!("{provider}, {campaign}: {progress}{}", delivery.unwrap_or_default())
 }

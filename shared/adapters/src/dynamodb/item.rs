@@ -12,6 +12,7 @@
 //! | `participants` | `user_id` | `event-evaluator` |
 //! | `deliveries` | `delivery_id`; index `under_way`: `under_way_shard`, `under_way_since`; index `failed`: `failed_shard`, `failed_at` | `event-evaluator` creates items; `webhook-sender`, `delivery-sweep` and `postbackctl` change items |
 //! | `attempts` | `delivery_id`; `attempt`: round and number | `webhook-sender`, `postbackctl` |
+//! | `endpoints` | `provider`; `host`, with its port if that is not 443 | `webhook-sender` |
 //! | `audit` | `day`: the UTC date; `at_and_id`: the instant to the millisecond, `#`, the record's id | `postbackctl`, `console` |
 //! | `sessions` | `session`: `session#` or `link#`, and the SHA-256 of the browser's or the link's token; or `request#`, and the SHA-256 of a request's author and name | `console`; links `postbackctl` |
 
@@ -53,11 +54,21 @@ pub const DAY: &str = "day";
 /// Names the sort key of `audit`.
 pub const AT_AND_ID: &str = "at_and_id";
 
+/// Names the sort key of `endpoints`.
+pub const HOST: &str = "host";
+/// Names the attribute of `endpoints` that holds the health.
+pub const HEALTH: &str = "health";
+/// Names the attribute of `endpoints` that says when an endpoint was last up again.
+pub const RECOVERED_AT: &str = "recovered_at";
+/// Names the attribute of `endpoints` that holds the next free place in the endpoint's rate, in Unix microseconds.
+pub const NEXT_PLACE: &str = "next_place";
+
 /// Names the key of `sessions`.
 pub const SESSION: &str = "session";
 
 /// Names the purposes of the items of `secrets`.
 pub use app::ports::SecretPurpose;
+use app::ports::{EndpointKey, StoredEndpoint};
 /// `partners`: one partner. `refusals`: one refusal or conflict. The fields of both types are the attributes.
 pub use app::ports::{RefusalKind, StoredPartner as PartnerItem, StoredRefusal as RefusalItem};
 pub use secrets::SecretsItem;
@@ -175,6 +186,25 @@ impl NamedRequestItem {
     /// Makes the item of a request.
     pub fn new(key: &RequestKey, request: &NamedRequest) -> Self {
         Self { key: key.as_str().to_owned(), request: request.clone() }
+    }
+}
+
+/// Holds an endpoint in `endpoints`. Its version, health and places are written apart from each other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndpointItem {
+    /// Names the partner.
+    pub provider: Provider,
+    /// Names the host.
+    pub host: String,
+    /// Holds the endpoint.
+    #[serde(flatten)]
+    pub stored: StoredEndpoint,
+}
+
+impl EndpointItem {
+    /// Returns the key.
+    pub fn key(&self) -> EndpointKey {
+        EndpointKey { provider: self.provider.clone(), host: self.host.clone() }
     }
 }
 

@@ -79,6 +79,7 @@ pub(crate) fn use_case(world: &World, known: Option<KnownRecipient>) -> UseCase 
     DeliverWebhooks {
         recipients: Cache::new(Held::new(world, known.map(|known| (provider(), known))), policy),
         deliveries: world.clone(),
+        endpoints: KnownEndpoints::new(world.clone()),
         resends: world.clone(),
         partners: world.clone(),
         dead_letters: world.clone(),
@@ -135,22 +136,25 @@ pub(crate) fn failing(times: usize) -> impl Iterator<Item = (AttemptOutcome, Opt
 }
 
 #[tokio::test]
-async fn an_attempt_costs_two_writes_and_a_failed_one_a_message() {
+async fn an_attempt_costs_two_writes_and_a_failed_one_a_message_and_a_look_at_its_endpoint() {
     let delivery = delivery("gg3-42", "p-9");
     let world = world(&delivery);
     world.state().answers.extend(failing(1));
     let outcomes = run(&world, &use_case(&world, Some(recipient("")))).await;
     let calls = std::mem::take(&mut world.state().calls);
     let attempt = ["claim delivery", "call partner", "write delivery"];
-    assert_eq!(calls, [&["load"][..], &attempt, &["send resend"], &attempt].concat());
-    let attempted = |status, ending, duration_ms| {
-        MessageOutcome::Attempted(Attempted { outcome: AttemptOutcome::Status(status), duration_ms, ending })
+    let after_failure = ["send resend", "read endpoint", "write endpoint"];
+    assert_eq!(calls, [&["load"][..], &attempt, &after_failure, &attempt, &["write endpoint"]].concat());
+    let due = start().plus(Duration::from_millis(10_300));
+    let attempted = |status, ending, ended_at, duration_ms| {
+        let outcome = AttemptOutcome::Status(status);
+        MessageOutcome::Attempted(Attempted { outcome, ended_at, duration_ms, ending })
     };
-    assert_eq!(outcomes, [attempted(500, None, 300), attempted(200, Some(Ending::Delivered), 0)]);
+    let failed = attempted(500, None, start().plus(Duration::from_millis(300)), 300);
+    assert_eq!(outcomes, [failed, attempted(200, Some(Ending::Delivered), due, 0)]);
     let requests = world.state().requests.clone();
     assert_eq!(requests[0], (start(), delivery.id().clone(), "https://a.example/hook/p-9?c=c-1".into()));
-    let due = start().as_millisecond() + 300 + INTERVAL_MS;
-    assert_eq!((requests[1].0.as_millisecond(), &requests[1].1), (due, delivery.id()), "the same id, when it is due");
+    assert_eq!((requests[1].0, &requests[1].1), (due, delivery.id()), "the same id, when it is due");
 }
 
 #[tokio::test]
@@ -175,7 +179,7 @@ async fn a_long_wait_is_cut_into_hops_of_one_message_each() {
     world.state().answers.push_back((AttemptOutcome::Status(429), hour, Duration::ZERO));
     let outcomes = run(&world, &use_case(&world, Some(recipient("")))).await;
     let hops =
-        outcomes.iter().filter(|outcome| matches!(outcome, MessageOutcome::Hopped { delay_seconds: 900 })).count();
+        outcomes.iter().filter(|outcome| matches!(outcome, MessageOutcome::Hopped { delay_seconds: 900, .. })).count();
     assert_eq!((hops, outcomes.len()), (3, 5), "the first of four waits is the record's own message");
     assert_eq!(world.state().requests[1].0, start().plus(Duration::from_hours(1)));
 }
@@ -187,7 +191,7 @@ async fn a_paused_campaign_spends_no_attempt_and_no_read() {
     let paused = use_case(&world, Some(recipient(r#","paused":true"#)));
     let (message, _) = world.state().resends.remove(0);
     let outcome = paused.handle(&[received(&message)], start().plus(FUNCTION)).await;
-    assert_eq!(outcome, [MessageOutcome::Hopped { delay_seconds: 60 }]);
+    assert_eq!(outcome, [MessageOutcome::Hopped { delay_seconds: 60, why: HopReason::Paused }]);
     assert_eq!(world.state().calls, ["load", "send resend"]);
     run(&world, &use_case(&world, Some(recipient("")))).await;
     assert_eq!(status(&world, &delivery), Status::Delivered, "once it is paused no longer");

@@ -12,7 +12,7 @@ use domain::{
     values::{ids::ClaimMark, signature::Secret, time::UnixMillis},
 };
 
-use super::{Attempted, DeliverWebhooks, MessageFailure, MessageOutcome};
+use super::{Attempted, DeliverWebhooks, HopReason, MessageFailure, MessageOutcome};
 use crate::ports::{Claimed, Clock, Deliveries, PartnerServers, Ports, Randomness, Replaced, ResendQueue, Unavailable};
 
 /// Limits how often a decision is repeated because another worker changed the delivery. Workers cannot block each other
@@ -92,7 +92,11 @@ impl<P: Ports> Worker<'_, P> {
                 // An operator may have opened a round since the claim.
                 if delivery.claim() == Some(&claim) { self.attempt(delivery, claim, webhook).await } else { AGAIN }
             }
-            MessageDecision::Hop { delay_seconds } => self.ports.hop(self.message, delay_seconds).await.map(Some),
+            MessageDecision::Hop { delay_seconds } => {
+                let paused = self.callee.state() == CampaignState::Paused;
+                let why = if paused { HopReason::Paused } else { HopReason::NotDue };
+                self.ports.hop(self.message, delay_seconds, why).await.map(Some)
+            }
             MessageDecision::EnqueueNext(next) => {
                 self.send_next(&next).await?;
                 Ok(Some(MessageOutcome::SentNext))
@@ -161,7 +165,8 @@ impl<P: Ports> Worker<'_, P> {
         }
         let Some(attempt) = delivery.attempts().last() else { return Err(MessageFailure::Contended) };
         let (outcome, duration_ms) = (attempt.outcome.clone(), attempt.duration_ms);
-        Ok(MessageOutcome::Attempted(Attempted { outcome, duration_ms, ending: delivery.ending() }))
+        let ended_at = attempt.sent_at.plus(Duration::from_millis(duration_ms.into()));
+        Ok(MessageOutcome::Attempted(Attempted { outcome, ended_at, duration_ms, ending: delivery.ending() }))
     }
 
     async fn send_next(&self, next: &Message) -> Result<(), MessageFailure> {

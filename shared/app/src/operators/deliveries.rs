@@ -22,11 +22,13 @@ use futures_util::{TryFutureExt, TryStreamExt};
 use super::{
     More, Page,
     lookup_coverage::{Gap, LookupFault, check},
-    paused::Paused,
+    waiting::Waiting,
 };
 use crate::{
     pages,
-    ports::{DeliveryRecords, Ended, Listings, Range, Source, StoredDelivery, Unavailable, UnderWay, UnderWayPage},
+    ports::{
+        DeliveryRecords, Ended, Endpoints, Listings, Range, Source, StoredDelivery, Unavailable, UnderWay, UnderWayPage,
+    },
 };
 
 /// The longest grace for which overdue deliveries can be listed: a week.
@@ -158,14 +160,14 @@ pub struct Overdue {
     pub deliveries: Vec<Delivery>,
     /// The number of deliveries under way that cannot be read.
     pub unreadable: u64,
-    /// The partners that cannot be read. Their deliveries are listed even if their campaign is paused.
+    /// The partners that cannot be read. Their deliveries are listed even if they wait for something.
     pub unread_partners: BTreeMap<Provider, Unavailable>,
 }
 
 /// Reads all deliveries under way, of one partner or of all partners. Returns those with an attempt that has been due
-/// for longer than `grace`, except those that wait because their campaign is paused. Changes nothing and sends nothing.
+/// for longer than `grace`, except those that wait because their campaign is paused or for their endpoint. Changes nothing and sends nothing.
 pub async fn overdue(
-    (under_way, partners): (&impl UnderWay, &impl Source<Key = Provider, Value = Partner>),
+    (under_way, partners, endpoints): (&impl UnderWay, &impl Source<Key = Provider, Value = Partner>, &impl Endpoints),
     provider: Option<&Provider>,
     grace: Duration,
     now: UnixMillis,
@@ -183,9 +185,9 @@ pub async fn overdue(
         overdue.deliveries.extend(theirs.filter(is_overdue));
         overdue.unreadable += unreadable;
     }
-    let paused = Paused::of(partners, &overdue.deliveries).await;
-    overdue.deliveries.retain(|delivery| !paused.holds(delivery));
-    overdue.unread_partners = paused.unread;
+    let waiting = Waiting::of((partners, endpoints), &overdue.deliveries, now).await;
+    overdue.deliveries.retain(|delivery| !waiting.what(delivery).holds());
+    overdue.unread_partners = waiting.unread;
     overdue.deliveries.sort_by_key(|delivery| delivery.next().map(|next| next.due_at));
     Ok(overdue)
 }

@@ -20,8 +20,8 @@ use super::{
     deliveries, postbacks, refusals,
 };
 use crate::ports::{
-    AuditTrail, DeadLetter, DeadLetterQueue, DeadLetterQueues, DeliveryRecords, InboundRecords, Listings, Partners,
-    RefusalKind, StoredRefusal, Unavailable,
+    AuditTrail, DeadLetter, DeadLetterQueue, DeadLetterQueues, DeliveryRecords, Endpoints, InboundRecords, Listings,
+    Partners, RefusalKind, StoredRefusal, Unavailable,
 };
 
 /// Bounds the refusals, the conflicts, the deliveries, and the letters of each queue, that are looked at.
@@ -31,7 +31,7 @@ const MOST: usize = 1000;
 const CREDENTIALS_SEARCHED: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// The use case, over its ports.
-pub struct Doctor<'a, P, T, L, I, D> {
+pub struct Doctor<'a, P, T, L, I, D, E> {
     /// The partners.
     pub partners: &'a P,
     /// The audit records.
@@ -42,6 +42,8 @@ pub struct Doctor<'a, P, T, L, I, D> {
     pub inbound: &'a I,
     /// The deliveries.
     pub deliveries: &'a D,
+    /// The endpoints to which webhooks go.
+    pub endpoints: &'a E,
 }
 
 /// Says what an operator has to do about a finding.
@@ -70,6 +72,8 @@ pub enum About {
     Refusals,
     /// Its open conflicts.
     Conflicts,
+    /// The hosts to which its webhooks go.
+    Endpoints,
     /// Its webhooks.
     Webhooks,
     /// Its dead letters.
@@ -85,6 +89,7 @@ impl About {
             Self::Postbacks => "postbacks",
             Self::Refusals => "refusals",
             Self::Conflicts => "conflicts",
+            Self::Endpoints => "endpoints",
             Self::Webhooks => "webhooks",
             Self::DeadLetters => "dead letters",
         }
@@ -123,13 +128,14 @@ pub enum DoctorFault {
     Unknown(Provider),
 }
 
-impl<P, T, L, I, D> Doctor<'_, P, T, L, I, D>
+impl<P, T, L, I, D, E> Doctor<'_, P, T, L, I, D, E>
 where
     P: Partners,
     T: AuditTrail,
     L: Listings,
     I: InboundRecords,
     D: DeliveryRecords,
+    E: Endpoints,
 {
     /// Examines what happened since an instant, and what is so now. Dead letters are examined by [`dead_letters`].
     pub async fn examine(
@@ -153,6 +159,9 @@ where
             // A conflict of any age waits for an operator.
             told(About::Conflicts, self.refused(conflict, provider, None, now).await, |conflicts| {
                 vec![findings::conflicts(provider, &conflicts)]
+            }),
+            told(About::Endpoints, self.endpoints.of_partner(provider).await, |endpoints| {
+                findings::endpoints(&item, &endpoints, now)
             }),
             told(About::Webhooks, self.owed(provider, since, now).await, |owed| {
                 findings::webhooks(&item, &owed, (since, now))

@@ -17,9 +17,10 @@ use domain::{
 };
 use serde::Serialize;
 
-use super::paused::Paused;
+use super::waiting::{Wait, Waiting};
 use crate::ports::{
-    Catalogues, DeliveryRecords, Participants, Published, Source, StoredDelivery, StoredParticipant, Unavailable,
+    Catalogues, DeliveryRecords, Endpoints, Participants, Published, Source, StoredDelivery, StoredParticipant,
+    Unavailable,
 };
 
 /// A user as stored, with the user's progress.
@@ -31,7 +32,7 @@ pub struct UserProgress {
     pub campaigns: Vec<CampaignProgress>,
     /// The number of published campaigns of other partners, with which the user has nothing to do.
     pub left_out: usize,
-    /// The partners that cannot be read, so that it is unknown if their campaigns are paused.
+    /// The partners that cannot be read, so that it is unknown what their deliveries wait for.
     pub unread_partners: BTreeMap<Provider, Unavailable>,
 }
 
@@ -68,8 +69,9 @@ pub struct OwedDelivery {
     pub delivery_id: DeliveryId,
     /// The state of the delivery.
     pub status: Status,
-    /// Is true if the delivery waits because its campaign is paused.
-    pub paused: bool,
+    /// What the delivery waits for besides its time.
+    #[serde(flatten)]
+    pub wait: Wait,
 }
 
 /// Explains a user's progress with every published campaign of one partner, or of all partners that concern the user.
@@ -78,8 +80,13 @@ pub struct OwedDelivery {
 pub async fn of_user(
     participants: &impl Participants,
     catalogues: &impl Catalogues,
-    (records, partners): (&impl DeliveryRecords, &impl Source<Key = Provider, Value = Partner>),
+    (records, partners, endpoints): (
+        &impl DeliveryRecords,
+        &impl Source<Key = Provider, Value = Partner>,
+        &impl Endpoints,
+    ),
     (user, provider): (&UserId, Option<&Provider>),
+    now: UnixMillis,
 ) -> Result<UserProgress, Unavailable> {
     let stored = participants.read(&[user]).await.pop().transpose()?.unwrap_or_default();
     let StoredParticipant { participant, version } = stored;
@@ -90,11 +97,12 @@ pub async fn of_user(
     let id = |line: &CampaignProgress| DeliveryId::of(&line.provider, &line.campaign, user);
     let ids: BTreeSet<DeliveryId> = campaigns.iter().map(id).collect();
     let found = records.find(&ids).await?;
-    let paused = Paused::of(partners, found.iter().map(|stored| &stored.delivery)).await;
+    let deliveries = found.iter().map(|stored| &stored.delivery);
+    let waiting = Waiting::of((partners, endpoints), deliveries, now).await;
     let owed = |StoredDelivery { delivery, .. }: &StoredDelivery| OwedDelivery {
         delivery_id: delivery.id().clone(),
         status: delivery.status(),
-        paused: paused.holds(delivery),
+        wait: waiting.what(delivery),
     };
     let mut owed: BTreeMap<DeliveryId, OwedDelivery> =
         found.iter().map(|stored| (stored.delivery.id().clone(), owed(stored))).collect();
@@ -106,7 +114,7 @@ pub async fn of_user(
     campaigns.retain(|line| provider.is_some() || line.concerns(opened_none));
     let left_out = published - campaigns.len();
     let participant = version.map(|_| participant);
-    Ok(UserProgress { participant, campaigns, left_out, unread_partners: paused.unread })
+    Ok(UserProgress { participant, campaigns, left_out, unread_partners: waiting.unread })
 }
 
 fn explained(snapshot: &Snapshot, participant: &Participant, only: Option<&Provider>) -> Vec<CampaignProgress> {

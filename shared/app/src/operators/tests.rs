@@ -93,6 +93,7 @@ async fn a_trace_shows_the_steps_of_a_transaction_and_its_reversal() {
         catalogues: world.clone(),
         recipients: Held::new(world, None::<(_, KnownRecipient)>),
         partners: Held::new(world, [(acme(), partner())]),
+        endpoints: world.clone(),
     };
     for by_user in [false, true] {
         let transaction = (!by_user).then(|| (acme(), id("t")));

@@ -22,13 +22,13 @@ use thiserror::Error;
 pub use self::event::{Attempted, Due, Event, EventKind, InVain, NoRequest, Opening, Owed, Recorded};
 use super::{
     lookup_coverage::{Gap, LookupFault, check},
-    paused::Paused,
     progress::{self, CampaignProgress},
     refusals::{self, UnreadTransaction},
+    waiting::Waiting,
 };
 use crate::ports::{
-    Catalogues, DeliveryRecords, InboundRecords, KeptAttempt, KnownRecipient, Listings, Participants, Range, Source,
-    StoredRefusal, Unavailable,
+    Catalogues, DeliveryRecords, Endpoints, InboundRecords, KeptAttempt, KnownRecipient, Listings, Participants, Range,
+    Source, StoredRefusal, Unavailable,
 };
 
 /// Limits how many of a partner's newest refusals, and how many of the newest conflicts, are searched for one
@@ -39,7 +39,7 @@ const NEWEST: usize = 1000;
 const AT_ONCE: usize = 16;
 
 /// The use case, over its ports.
-pub struct Trace<L, I, D, P, C, R, N> {
+pub struct Trace<L, I, D, P, C, R, N, E> {
     /// The lookups.
     pub listings: L,
     /// Recorded postbacks, refusals, conflicts and clicks.
@@ -54,6 +54,8 @@ pub struct Trace<L, I, D, P, C, R, N> {
     pub recipients: R,
     /// The partners, with the rules for their postbacks.
     pub partners: N,
+    /// The endpoints to which webhooks go.
+    pub endpoints: E,
 }
 
 /// The reason why a trace failed.
@@ -109,7 +111,7 @@ pub struct Timeline {
     pub unread_transactions: Vec<UnreadTransaction>,
     /// The keys of postbacks and corrections that cannot be read.
     pub unreadable: Vec<String>,
-    /// The partners that cannot be read, so that it is unknown if their campaigns are paused.
+    /// The partners that cannot be read, so that it is unknown what their deliveries wait for.
     pub unread_partners: BTreeMap<Provider, Unavailable>,
     /// The number of subjects with as many entries as the limit allows, so that older ones may have been left out.
     pub cut: usize,
@@ -130,7 +132,7 @@ struct Found {
     deliveries: BTreeSet<DeliveryId>,
 }
 
-impl<L, I, D, P, C, R, N> Trace<L, I, D, P, C, R, N>
+impl<L, I, D, P, C, R, N, E> Trace<L, I, D, P, C, R, N, E>
 where
     L: Listings,
     I: InboundRecords,
@@ -139,6 +141,7 @@ where
     C: Catalogues,
     R: Source<Key = Provider, Value = KnownRecipient>,
     N: Source<Key = Provider, Value = Partner>,
+    E: Endpoints,
 {
     /// Reads the events. Events of the last few seconds may be missing.
     pub async fn run(&self, query: Query, now: Timestamp) -> Result<Timeline, TraceFault> {
@@ -153,8 +156,8 @@ where
         found.clicks.extend(query.click.clone());
         found.participants.extend(query.user.clone());
         found.deliveries.extend(query.delivery.clone());
-        self.openings(&mut found).await?;
-        self.deliveries(&mut found).await?;
+        self.openings(&mut found, now).await?;
+        self.deliveries(&mut found, now).await?;
         for click in self.inbound.clicks(&found.clicks).await? {
             found.timeline.add(click.clicked_at, EventKind::Click(click));
         }
@@ -248,13 +251,14 @@ where
         Ok(found)
     }
 
-    async fn openings(&self, found: &mut Found) -> Result<(), Unavailable> {
+    async fn openings(&self, found: &mut Found, now: Timestamp) -> Result<(), Unavailable> {
         for user in std::mem::take(&mut found.participants) {
             let progress = progress::of_user(
                 &self.participants,
                 &self.catalogues,
-                (&self.deliveries, &self.partners),
+                (&self.deliveries, &self.partners, &self.endpoints),
                 (&user, None),
+                now.into(),
             );
             let progress = progress.await?;
             let owed = progress.campaigns.iter().filter_map(|campaign| campaign.delivery.as_ref());
@@ -277,16 +281,17 @@ where
         Ok(())
     }
 
-    async fn deliveries(&self, found: &mut Found) -> Result<(), Unavailable> {
+    async fn deliveries(&self, found: &mut Found, now: Timestamp) -> Result<(), Unavailable> {
         let deliveries = self.deliveries.find(&found.deliveries).await?;
-        let paused = Paused::of(&self.partners, deliveries.iter().map(|stored| &stored.delivery)).await;
+        let deliveries_only = deliveries.iter().map(|stored| &stored.delivery);
+        let waiting = Waiting::of((&self.partners, &self.endpoints), deliveries_only, now.into()).await;
         for stored in deliveries {
-            let is_paused = paused.holds(&stored.delivery);
+            let wait = waiting.what(&stored.delivery);
             let older = self.deliveries.older_attempts(stored.delivery.id()).await?;
             let request = self.request(&stored.delivery).await;
-            found.timeline.delivery(Owed { stored, request, is_paused }, older);
+            found.timeline.delivery(Owed { stored, request, wait }, older);
         }
-        found.timeline.unread_partners = paused.unread;
+        found.timeline.unread_partners = waiting.unread;
         Ok(())
     }
 
@@ -326,7 +331,7 @@ impl Timeline {
 
     /// Adds a delivery, all its attempts, and its next attempt.
     fn delivery(&mut self, owed: Owed, older: Vec<KeptAttempt>) {
-        let (delivery, is_paused) = (owed.stored.delivery.clone(), owed.is_paused);
+        let (delivery, wait) = (owed.stored.delivery.clone(), owed.wait);
         self.add(delivery.created_at().timestamp(), EventKind::Delivery(Box::new(owed)));
         let current = delivery.attempts().iter().cloned();
         let current =
@@ -341,7 +346,7 @@ impl Timeline {
         if let Some(next) = delivery.next() {
             let (delivery_id, provider) = (delivery.id().clone(), delivery.provider().clone());
             let n = delivery.attempts().len() + 1;
-            let due = Due { delivery_id, provider, round: delivery.round(), n, next: next.clone(), is_paused };
+            let due = Due { delivery_id, provider, round: delivery.round(), n, next: next.clone(), wait };
             self.add(next.due_at.timestamp(), EventKind::Due(due));
         }
     }

@@ -3,8 +3,9 @@
 use domain::{inbound::click::ClickKeys, partner::Partner, values::ids::Provider};
 
 use super::{
-    Catalogues, Clicks, Clock, DeadLetters, Deliveries, KnownPartner, KnownRecipient, NewDeliveries, Participants,
-    PartnerServers, Postbacks, Randomness, Refusals, ResendQueue, Source, SystemKeys, UnderWay, WebhookQueue,
+    Catalogues, Clicks, Clock, DeadLetters, Deliveries, Endpoints, KnownPartner, KnownRecipient, NewDeliveries,
+    Participants, PartnerServers, Postbacks, Randomness, Refusals, ResendQueue, Source, SystemKeys, UnderWay,
+    WebhookQueue,
 };
 
 /// Names an implementation of each port, so that a use case has only one type parameter. The fields of a use case show
@@ -23,6 +24,7 @@ pub trait Ports {
     type Participants: Participants;
     type NewDeliveries: NewDeliveries;
     type Deliveries: Deliveries;
+    type Endpoints: Endpoints;
     type UnderWay: UnderWay;
     type Webhooks: WebhookQueue;
     type Resends: ResendQueue;

@@ -11,6 +11,7 @@ fn sweep_of(world: &World, known: Option<Partner>) -> SweepDeliveries<World> {
     let partners = Held::new(world, known.map(|known| (sender::provider(), known)));
     SweepDeliveries {
         partners: Cache::new(partners, CachePolicy::default()),
+        endpoints: Cache::new(EndpointsOfPartner(world.clone()), CachePolicy::default()),
         under_way: world.clone(),
         webhooks: world.clone(),
         resends: world.clone(),
@@ -146,4 +147,46 @@ async fn unreadable_deliveries_are_counted_and_hold_up_no_other() {
     // Each of the two pages has one unreadable delivery.
     assert_eq!((swept.sent, swept.unreadable, swept.unfinished), (2, 2, 1));
     assert!(swept.fault.is_some_and(|fault| fault.reason.contains("cannot be read")));
+}
+
+#[tokio::test]
+async fn deliveries_that_wait_for_their_endpoint_are_left_alone_until_it_is_up() {
+    use domain::outbound::{attempt::AttemptOutcome, endpoint::Observation};
+
+    use crate::ports::EndpointKey;
+    let (world, deliveries) = stranded(&["a", "b", "c"]);
+    let failed = |(number, delivery): (i64, &Delivery)| Observation {
+        delivery_id: delivery.id().clone(),
+        outcome: AttemptOutcome::Status(503),
+        at: sender::start().plus(Duration::from_secs(100 * number.unsigned_abs())),
+    };
+    let failed: Vec<Observation> = (0..).zip(&deliveries).map(failed).collect();
+    let key = EndpointKey { provider: sender::provider(), host: "a.example".into() };
+    let endpoint = |world: &World| world.state().endpoints.entry(key.clone()).or_default().endpoint.clone();
+    let down = endpoint(&world).after_all(&failed).unwrap();
+    assert!(down.down_since().is_some());
+    world.state().endpoints.entry(key.clone()).or_default().endpoint = down.clone();
+    pass(&world, 16);
+    let looked_at = |sent, waiting| Swept { looked_at: 3, sent, waiting, ..Swept::default() };
+    let partner = |more: &str| {
+        let partner = sender::partner("");
+        let mut file =
+            serde_json::to_value(partner.provider()).map(|name| serde_json::json!({"provider": name})).unwrap();
+        file["media_buying"] = serde_json::from_str(&format!(
+            r#"{{"ids":["click_id","user_id"]{more},"campaigns":[{{"name":"welcome","goal":{{"type":"registration"}},
+                "active_from":"2026-11-23T12:00:00Z","webhook":{{"url":"https://a.example/hook/{{userId}}"}}}}]}}"#
+        ))
+        .unwrap();
+        Partner::try_from(serde_json::from_value::<domain::partner::PartnerFile>(file).unwrap()).unwrap()
+    };
+    let held = sweep_of(&world, Some(partner(r#","hold_while_down":true"#)));
+    assert_eq!(held.sweep(never()).await, looked_at(0, 3));
+    let limited = sweep_of(&world, Some(partner(r#","max_rate":1"#)));
+    world.state().endpoints.entry(key.clone()).or_default().next_place = Some(i64::MAX);
+    assert_eq!(limited.sweep(never()).await, looked_at(0, 3), "their places will come");
+    let shown = sweep_of(&world, Some(partner("")));
+    assert_eq!(shown.sweep(never()).await, looked_at(3, 0), "health alone holds nothing back");
+    pass(&world, 61);
+    world.state().endpoints.clear();
+    assert_eq!(held.sweep(never()).await, looked_at(3, 0));
 }

@@ -7,11 +7,11 @@ use app::{
         More, Page, audit as trail,
         lookup_coverage::Gap,
         overview::{Standing, count},
-        paused::Paused,
         postbacks as transactions,
         refusals::{self as refused},
         trace::Query,
         view::{DeliveryView, EventView, RefusalView, TransactionView},
+        waiting::Waiting,
     },
     ports::{Partners as _, RefusalKind, StoredPartner},
 };
@@ -25,6 +25,7 @@ use domain::{
     inbound::status::State as TransactionState,
     jiff::{SignedDuration, Timestamp},
     lookup::Place,
+    outbound::delivery::Delivery,
     partner::Side,
     values::ids::{ClickId, DeliveryId, PartnerUserId, Provider, TransactionId, UserId},
 };
@@ -209,17 +210,23 @@ pub(super) async fn deliveries<P: Ports>(State(console): State<Arc<Console<P>>>,
     let (providers, page) = listed(&console, &visit).await?;
     let found = webhooks::listed(&console, &providers, page, named).await?;
     let owed: Vec<_> = found.deliveries.into_iter().map(|stored| stored.delivery).collect();
-    let paused = Paused::of(&console.trace.partners, &owed).await;
-    let views: Vec<DeliveryView<'_>> = owed.iter().map(|one| DeliveryView::of(one, paused.holds(one))).collect();
+    let waiting = waiting(&console, &owed).await;
+    let views: Vec<DeliveryView<'_>> = owed.iter().map(|one| DeliveryView::of(one, waiting.what(one))).collect();
     Ok(list("deliveries", &views, &found.more, &found.gaps))
+}
+
+/// Finds what these deliveries wait for.
+async fn waiting<P: Ports>(console: &Console<P>, deliveries: &[Delivery]) -> Waiting {
+    let ports = (&console.trace.partners, &console.trace.endpoints);
+    Waiting::of(ports, deliveries, (console.now)().into()).await
 }
 
 /// Shows a webhook with all its attempts.
 pub(super) async fn delivery<P: Ports>(State(console): State<Arc<Console<P>>>, Path(id): Path<String>) -> Answer {
     let id = DeliveryId::new(id).map_err(|_| Trouble::NotFound)?;
     let delivery = webhooks::found(&console, &id).await?.delivery;
-    let paused = Paused::of(&console.trace.partners, std::slice::from_ref(&delivery)).await;
-    let shown = DeliveryView::of(&delivery, paused.holds(&delivery));
+    let waiting = waiting(&console, std::slice::from_ref(&delivery)).await;
+    let shown = DeliveryView::of(&delivery, waiting.what(&delivery));
     let events: Vec<EventView> = webhooks::history(&console, id).await?.iter().map(EventView::from).collect();
     Ok(answer(StatusCode::OK, &json!({"delivery": shown, "events": events})))
 }

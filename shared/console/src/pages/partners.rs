@@ -125,6 +125,7 @@ pub(crate) async fn examined<P: Ports>(console: &Console<P>, provider: &Provider
         listings: &console.trace.listings,
         inbound: &console.trace.inbound,
         deliveries: &console.trace.deliveries,
+        endpoints: &console.trace.endpoints,
     };
     doctor.examine(provider, (now - EXAMINED, now)).await.map_err(|fault| match fault {
         DoctorFault::Unavailable(fault) => Trouble::Unavailable(fault),

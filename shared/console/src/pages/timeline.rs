@@ -217,13 +217,13 @@ fn opened(Opening { user, provider, attribution, campaigns }: &Opening) -> Entry
     campaigns.iter().fold(entry, |entry, one| entry.fact(one.campaign.as_str(), &one.progress))
 }
 
-fn delivery(reader: Reader<'_>, Owed { stored, request, is_paused }: &Owed) -> Entry {
+fn delivery(reader: Reader<'_>, Owed { stored, request, wait }: &Owed) -> Entry {
     let delivery = &stored.delivery;
     let title = format!("A webhook is owed to {} for its campaign {}", delivery.provider(), delivery.campaign());
-    let paused = is_paused.then_some("its campaign is paused");
+    let waits = (!wait.is_none()).then_some(wait);
     let mut entry = Entry::new("delivery", Mood::Plain, title)
         .fact("status", delivery.status())
-        .maybe("waits", paused)
+        .maybe("waits", waits)
         .maybe("user", matches!(reader, Reader::Operator(_)).then(|| delivery.participant()))
         .fact("ids", ids(delivery.ids()))
         .fact("goal reached", format!("{:.0}", delivery.occurred_at().timestamp()))
@@ -247,10 +247,10 @@ fn attempt(Attempted { provider, campaign, kept, .. }: &Attempted) -> Entry {
         .maybe("recorded", kept.late.is_some().then_some("late, after another worker had taken over"))
 }
 
-fn upcoming(Due { delivery_id, provider, round, n, is_paused, .. }: &Due) -> Entry {
+fn upcoming(Due { delivery_id, provider, round, n, wait, .. }: &Due) -> Entry {
     let title = format!("Attempt {n} of round {round} to {provider} is due");
-    let paused = is_paused.then_some("its campaign is paused");
-    Entry::new("due", Mood::Waits, title).maybe("waits", paused).fact("webhook-id", delivery_id)
+    let waits = (!wait.is_none()).then_some(wait);
+    Entry::new("due", Mood::Waits, title).maybe("waits", waits).fact("webhook-id", delivery_id)
 }
 
 /// Returns the ids by which a partner knows a user.

@@ -124,6 +124,7 @@ impl Ports for InMemory {
     type Catalogues = World;
     type Recipients = Held<Provider, KnownRecipient>;
     type Partners = Held<Provider, Partner>;
+    type Endpoints = World;
     type ClickKeys = Held<(), ClickKeys>;
     type Resolutions = World;
     type Accepting = World;
@@ -230,6 +231,7 @@ impl Rig {
                 catalogues: world.clone(),
                 recipients: Held::new(&world, []),
                 partners: Held::new(&world, partners.clone()),
+                endpoints: world.clone(),
             },
             accept: Box::new(move || of_accept.0.accept_postback(known.clone(), of_accept.1.clone())),
             resubmissions: world.clone(),

@@ -215,6 +215,9 @@ pub struct Message {
     /// Holds the revision that the delivery had when the message was made. While the stored delivery has this revision,
     /// everything in the message is true, and the attempt can be claimed without reading the delivery first.
     pub revision: u32,
+    /// Says from when the webhook may go out, if its place in the endpoint's rate is reserved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<UnixMillis>,
 }
 
 impl Message {
@@ -224,10 +227,17 @@ impl Message {
         self.round == 1 && self.n == 1
     }
 
-    /// Returns the next delay of a message that is not due yet, at most 900 seconds, or `None` if the message is due.
-    /// The delivery need not be read for this.
+    /// Returns the next delay of a message that is not due yet or whose place has not come, at most 900 seconds.
+    /// Returns `None` otherwise. The delivery need not be read for this.
     pub fn hop(&self, now: UnixMillis) -> Option<u16> {
-        (now < self.due_at).then(|| crate::outbound::retry::hop(now, self.due_at))
+        let from = self.place.map_or(self.due_at, |place| place.max(self.due_at));
+        (now < from).then(|| crate::outbound::retry::hop(now, from))
+    }
+
+    /// Returns the same message with this place in its endpoint's rate, or with none.
+    #[must_use]
+    pub fn at_place(&self, place: Option<UnixMillis>) -> Self {
+        Self { place, ..self.clone() }
     }
 
     /// Returns a claim that may be stored without reading the delivery, on condition that the delivery still has this
@@ -411,6 +421,7 @@ impl Delivery {
             ticket,
             due_at: next.due_at,
             revision: self.revision,
+            place: None,
         }
     }
 }

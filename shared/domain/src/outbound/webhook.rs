@@ -13,7 +13,7 @@ pub use self::url::{Destination, WebhookUrl};
 pub use allowance::{Allowance, Development, NotDevelopment};
 pub use parts::UrlPart;
 pub use request::{BodyNameFault, BodyNames, Method, Webhook, WebhookRequest};
-pub use template::{MAX_MACROS, MAX_TEMPLATE_BYTES, TemplateFault, UrlTemplate};
+pub use template::{MAX_MACROS, MAX_TEMPLATE_BYTES, TemplateFault, UrlTemplate, endpoint_of};
 
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ use crate::inbound::tracking_link::TrackerMacro;
 use crate::outbound::agreed_ids::{AgreedIds, TrackingId};
 use crate::outbound::campaign::{self, Campaign, CampaignFile, Campaigns};
 use crate::outbound::catalogue::PartnerGoals;
+use crate::outbound::endpoint::EndpointPolicy;
 use crate::outbound::webhook::{Allowance, BodyNames, Method, UrlTemplate};
 
 use crate::prelude::*;
@@ -29,6 +30,12 @@ pub struct MediaBuyingFile {
     /// Maps each id to the macro that the partner's tracker replaces.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub macros: BTreeMap<String, String>,
+    /// Lets deliveries wait while their endpoint is down, without spending attempts. By default, they do not.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub hold_while_down: bool,
+    /// Limits the webhooks a second to each host, 1 to 500. By default, there is no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_rate: Option<u32>,
     /// Lists the partner's campaigns, including archived campaigns.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub campaigns: Vec<CampaignFile>,
@@ -48,6 +55,7 @@ impl MediaBuyingFile {
 pub struct MediaBuying {
     ids: AgreedIds,
     macros: BTreeMap<TrackingId, TrackerMacro>,
+    endpoints: EndpointPolicy,
     campaigns: Campaigns,
 }
 
@@ -67,6 +75,11 @@ impl MediaBuying {
     /// Returns the macro of each agreed id, the click id first.
     pub fn macros(&self) -> impl Iterator<Item = (TrackingId, &TrackerMacro)> {
         self.macros.iter().map(|(id, text)| (*id, text))
+    }
+
+    /// Says how the partner's servers are spared.
+    pub fn endpoints(&self) -> EndpointPolicy {
+        self.endpoints
     }
 
     /// Returns the partner's campaigns, including archived campaigns.
@@ -99,13 +112,15 @@ impl MediaBuying {
         if allowance.is_some() {
             check_macros(&file.macros, faults);
         }
+        let endpoints = EndpointPolicy { hold_while_down: file.hold_while_down, max_rate: file.max_rate };
+        faults.require(endpoints.is_bounded(), "media_buying.max_rate", "must be from 1 to 500 webhooks a second");
         let agreed = ids_known.then_some(&ids);
         for (at, campaign) in file.campaigns.iter().enumerate() {
             let path = format!("media_buying.campaigns[{at}]");
             check_webhook(campaign, &path, names, agreed.zip(allowance), faults);
         }
         let campaigns = campaign::parse_all(file.campaigns, "media_buying.campaigns", faults);
-        Self { ids, macros, campaigns }
+        Self { ids, macros, endpoints, campaigns }
     }
 }
 

@@ -5,6 +5,7 @@ use alloc::collections::BTreeMap;
 use crate::outbound::attempt::AttemptFault;
 use crate::outbound::campaign::{Campaign, CampaignState};
 use crate::outbound::delivery::Delivery;
+use crate::outbound::endpoint::EndpointPolicy;
 use crate::outbound::macros::WebhookValues;
 use crate::outbound::retry::RetryPolicy;
 use crate::outbound::webhook::{Allowance, BodyNames, Method, TemplateFault, UrlTemplate, Webhook, WebhookRequest};
@@ -15,6 +16,7 @@ use crate::values::ids::{CampaignName, EventLabel};
 /// Holds a partner's campaigns with webhooks that are ready to be called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipient {
+    endpoints: EndpointPolicy,
     campaigns: BTreeMap<CampaignName, Callee>,
 }
 
@@ -33,8 +35,14 @@ impl Recipient {
     pub fn of(partner: &Partner, allowance: Allowance) -> Self {
         let campaigns = partner.media_buying().campaigns().iter();
         Self {
+            endpoints: partner.media_buying().endpoints(),
             campaigns: campaigns.map(|(name, campaign)| (name.clone(), callee(partner, campaign, allowance))).collect(),
         }
+    }
+
+    /// Says how the partner's endpoints are spared.
+    pub fn endpoints(&self) -> EndpointPolicy {
+        self.endpoints
     }
 
     /// Returns a campaign, even if it is archived.
@@ -95,6 +103,11 @@ pub struct Prepared<'a> {
 }
 
 impl Prepared<'_> {
+    /// Returns the endpoint: the host, with its port only if that is not 443. It is the same for all deliveries.
+    pub fn endpoint(&self) -> String {
+        self.webhook.template.endpoint()
+    }
+
     /// Makes the request of a delivery. While the configuration is the same, the request is the same at every attempt.
     pub fn request(&self, delivery: &Delivery) -> Result<WebhookRequest, AttemptFault> {
         self.webhook.request(&WebhookValues {

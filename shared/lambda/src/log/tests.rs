@@ -13,7 +13,7 @@ use super::{
 };
 
 /// Lists the fields that are metrics. Each field has the same name as its metric.
-const METRICS: [&str; 30] = [
+const METRICS: [&str; 31] = [
     "postbacks",
     "credentials_wrong",
     "statuses_not_agreed",
@@ -21,6 +21,7 @@ const METRICS: [&str; 30] = [
     "clicks",
     "webhooks",
     "attempt_ms",
+    "endpoint_changes",
     "conversions_sent",
     "conversions_set_aside",
     "conversions_unrecorded",

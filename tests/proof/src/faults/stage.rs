@@ -16,9 +16,10 @@ use super::Slip;
 use app::{
     memory::{Held, World},
     ports::{
-        Catalogues, Claimed, ConversionQueue, DeadLetters, Deliveries, KnownPartner, KnownRecipient, NewDeliveries,
-        PageToken, Participants, PartnerServers, Ports, Published, Put, Replaced, ResendQueue, Rounds, Source,
-        StoredParticipant, SystemKeys, Unavailable, UnderWay, UnderWayPage, WebhookQueue,
+        Catalogues, Claimed, ConversionQueue, DeadLetters, Deliveries, EndpointKey, Endpoints, KnownPartner,
+        KnownRecipient, NewDeliveries, PageToken, Participants, PartnerServers, Ports, Published, Put, Replaced,
+        ResendQueue, Reservation, Reserved, Rounds, Source, StoredEndpoint, StoredParticipant, SystemKeys, Unavailable,
+        UnderWay, UnderWayPage, WebhookQueue,
     },
 };
 use domain::{
@@ -27,6 +28,7 @@ use domain::{
     outbound::{
         attempt::FinishedAttempt,
         delivery::{Claim, Delivery, LateAttempt, Message, OpenedRound},
+        endpoint::Endpoint,
         participant::Participant,
         webhook::WebhookRequest,
     },
@@ -117,6 +119,7 @@ impl Ports for Stage {
     type Participants = Self;
     type NewDeliveries = Self;
     type Deliveries = Self;
+    type Endpoints = Self;
     type UnderWay = Self;
     type Webhooks = Self;
     type Resends = Self;
@@ -209,12 +212,34 @@ impl Deliveries for Stage {
     async fn replace(&self, delivery: &Delivery) -> Result<Replaced, Unavailable> {
         self.turn().await;
         self.overlook_changes(delivery.revision().checked_sub(1), delivery.id());
-        self.world.replace(delivery).await
+        Deliveries::replace(&self.world, delivery).await
     }
 
     async fn keep_late(&self, late: &LateAttempt, changed: Option<&Delivery>) -> Result<Replaced, Unavailable> {
         self.turn().await;
         self.world.keep_late(late, changed).await
+    }
+}
+
+impl Endpoints for Stage {
+    async fn find(&self, key: &EndpointKey) -> Result<StoredEndpoint, Unavailable> {
+        self.turn().await;
+        self.world.find(key).await
+    }
+
+    async fn replace(&self, key: &EndpointKey, endpoint: &Endpoint) -> Result<Replaced, Unavailable> {
+        self.turn().await;
+        Endpoints::replace(&self.world, key, endpoint).await
+    }
+
+    async fn reserve(&self, key: &EndpointKey, wanted: Reservation) -> Result<Reserved, Unavailable> {
+        self.turn().await;
+        self.world.reserve(key, wanted).await
+    }
+
+    async fn of_partner(&self, provider: &Provider) -> Result<Vec<(EndpointKey, StoredEndpoint)>, Unavailable> {
+        self.turn().await;
+        self.world.of_partner(provider).await
     }
 }
 

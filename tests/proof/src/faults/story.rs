@@ -40,6 +40,8 @@ pub(super) struct Story {
     pub(super) lost: BTreeSet<usize>,
     /// Says if the sweep runs. Without the sweep, a delivery whose message is lost is never sent.
     pub(super) swept: bool,
+    /// Says if the partner's file spares its server: webhooks are held back while it is down, and limited to one a second.
+    pub(super) spares: bool,
     /// Says how long all campaigns are paused, from the beginning.
     pub(super) paused_for: Duration,
     /// Says how long after the beginning the campaigns are archived. `None` means that they are not archived.
@@ -52,7 +54,7 @@ impl Story {
     /// Returns the time in which the campaigns are open.
     pub(super) fn open(&self) -> Open {
         let until = self.archived_after.map(|after| noon().plus(after));
-        Open { from: noon().plus(self.paused_for), until }
+        Open { from: noon().plus(self.paused_for), until, spares: self.spares }
     }
 }
 
@@ -62,6 +64,8 @@ impl Story {
 pub(super) struct Open {
     pub(super) from: UnixMillis,
     pub(super) until: Option<UnixMillis>,
+    /// Says if the partner's file spares its server.
+    pub(super) spares: bool,
 }
 
 impl Open {
@@ -80,7 +84,7 @@ pub(super) fn noon() -> UnixMillis {
 }
 
 /// Returns the short stories.
-pub(super) fn short() -> [Story; 5] {
+pub(super) fn short() -> [Story; 6] {
     let answered = |answers: &[u16]| Story {
         events: [vec![opened("u", 1), completed("u", 9, "q1")]].into(),
         at_once: 2,
@@ -100,6 +104,8 @@ pub(super) fn short() -> [Story; 5] {
         },
         // The partner is down for a round.
         answered(&[500, HANGS, 500, 429, HANGS, 500]),
+        // The partner spares its server, and is down for most of a round.
+        Story { spares: true, ..answered(&[500, HANGS, 500, 500]) },
         // An operator opens a round while the first one is under way.
         Story { by_hand: [1].into(), swept: true, ..answered(&[500, HANGS, 410]) },
         // The campaign is archived between two attempts.
@@ -144,6 +150,7 @@ pub(super) fn long(seed: u64) -> Story {
         by_hand: by_hand.into_iter().collect(),
         lost,
         swept,
+        spares: seed.is_multiple_of(3),
         paused_for,
         archived_after: None,
         slip: None,

@@ -6,11 +6,13 @@ use app::{
     accept_postback::{AcceptPostback, PartnerRates, PostbackAnswer, StrangerRates},
     cache::{Cache, CachePolicy},
     current_catalogue::CurrentCatalogue,
-    deliver_webhooks::{self, AttemptTime, DeliverWebhooks, ReceivedMessage},
+    deliver_webhooks::{self, AttemptTime, DeliverWebhooks, KnownEndpoints, ReceivedMessage},
     evaluate_events::{self, EvaluateEvents, ReceivedEvent},
     memory::{self, Held},
     operators::resend,
-    ports::{Clock, Deliveries, KnownRecipient, Randomness, Replaced, ResendQueue, Rounds, Unavailable},
+    ports::{
+        Clock, Deliveries, EndpointsOfPartner, KnownRecipient, Randomness, Replaced, ResendQueue, Rounds, Unavailable,
+    },
     relay_conversions::{IncomingConversion, Relayed, relay},
     sweep_deliveries::{Lateness, SweepDeliveries},
 };
@@ -149,11 +151,12 @@ async fn evaluate(bodies: &[String], stage: Stage) -> Vec<evaluate_events::Event
 
 async fn send(messages: &[Message], open: Open, stage: Stage) -> Vec<deliver_webhooks::MessageOutcome> {
     let now = stage.world.now();
-    let recipient = Recipient::of(partner(open.standing(now)), Allowance::PublicOnly);
+    let recipient = Recipient::of(partner(open, now), Allowance::PublicOnly);
     let known = (provider(), KnownRecipient { recipient, secrets: Vec::new() });
     let deliver = DeliverWebhooks::<Stage> {
         recipients: Cache::new(Configuration(stage.clone(), Held::new(&stage.world, [known])), CachePolicy::default()),
         deliveries: stage.clone(),
+        endpoints: KnownEndpoints::new(stage.clone()),
         resends: stage.clone(),
         partners: stage.clone(),
         dead_letters: stage.clone(),
@@ -184,9 +187,10 @@ async fn open_round(id: &DeliveryId, stage: &Stage) -> Result<(), Unavailable> {
 }
 
 async fn sweep(open: Open, stage: Stage) {
-    let known = (provider(), partner(open.standing(stage.world.now())).clone());
+    let known = (provider(), partner(open, stage.world.now()).clone());
     let sweep = SweepDeliveries::<Stage> {
         partners: Cache::new(Configuration(stage.clone(), Held::new(&stage.world, [known])), CachePolicy::default()),
+        endpoints: Cache::new(EndpointsOfPartner(stage.clone()), CachePolicy::default()),
         under_way: stage.clone(),
         webhooks: stage.clone(),
         resends: stage.clone(),
@@ -201,19 +205,23 @@ pub(super) fn provider() -> Provider {
     Provider::new("acme").expect("a slug")
 }
 
-/// Returns the partner with all its campaigns in this state.
-fn partner(standing: CampaignState) -> &'static Partner {
-    static EACH: OnceLock<[Partner; 3]> = OnceLock::new();
-    let each = || [CampaignState::Open, CampaignState::Paused, CampaignState::Archived].map(read_partner);
-    let [open, paused, archived] = EACH.get_or_init(each);
-    match standing {
-        CampaignState::Open => open,
+/// Returns the partner as it is at this instant.
+fn partner(open: Open, now: UnixMillis) -> &'static Partner {
+    static EACH: OnceLock<[[Partner; 3]; 2]> = OnceLock::new();
+    let each = |spares| {
+        [CampaignState::Open, CampaignState::Paused, CampaignState::Archived]
+            .map(|standing| read_partner(standing, spares))
+    };
+    let [plain, sparing] = EACH.get_or_init(|| [false, true].map(each));
+    let [open_now, paused, archived] = if open.spares { sparing } else { plain };
+    match open.standing(now) {
+        CampaignState::Open => open_now,
         CampaignState::Paused => paused,
         CampaignState::Archived => archived,
     }
 }
 
-fn read_partner(standing: CampaignState) -> Partner {
+fn read_partner(standing: CampaignState, spares: bool) -> Partner {
     let campaign = |name: &str, goal: Value| {
         json!({"name": name, "goal": goal, "active_from": noon().minus(Duration::from_hours(1)).to_string(),
             "initial_interval_seconds": INTERVAL.as_secs(),
@@ -225,7 +233,12 @@ fn read_partner(standing: CampaignState) -> Partner {
         campaign("quest", json!({"type": "main_quest", "quest": "q1"})),
         campaign("group", json!({"type": "main_quests", "quests": ["q1", "q2"]})),
     ];
-    let file = json!({"provider": provider().as_str(), "media_buying": {"ids": ["click_id"], "campaigns": campaigns}});
+    let mut file =
+        json!({"provider": provider().as_str(), "media_buying": {"ids": ["click_id"], "campaigns": campaigns}});
+    if spares {
+        file["media_buying"]["hold_while_down"] = true.into();
+        file["media_buying"]["max_rate"] = 1.into();
+    }
     let file: PartnerFile = serde_json::from_value(file).expect("a partner");
     Partner::try_from(file).expect("a partner")
 }

@@ -8,6 +8,7 @@ use super::evaluator::Story;
 
 /// Holds the bounds of one run, and what may happen in it.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each says of one kind of event if it may happen")]
 pub struct Scenario {
     /// Gives the scenario's name.
     pub name: &'static str,
@@ -25,6 +26,8 @@ pub struct Scenario {
     pub rounds: u8,
     /// Lets an operator cancel the delivery, and pause, unpause and archive the campaign.
     pub operator: bool,
+    /// Lets the endpoint make any message wait, at any time.
+    pub held: bool,
     /// Lets an evaluator find the goal reached a second time, before the delivery has begun.
     pub found_again: bool,
     /// Lets the queue lose messages, and lets the operator's command die before it sends its message. The sweep then
@@ -69,11 +72,13 @@ pub enum Flaw {
     AcknowledgeRecordedAttempt,
     /// It treats an archived campaign as an open one.
     SendForArchivedCampaign,
+    /// It acknowledges a message that must wait for its endpoint, without sending it again.
+    AcknowledgeHeld,
 }
 
 impl Flaw {
     /// Lists all flaws.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::AcknowledgeBeforeEnqueue,
         Self::ParticipantBeforeDelivery,
         Self::SendWithoutClaim,
@@ -89,6 +94,7 @@ impl Flaw {
         Self::SendAgainToRecord,
         Self::AcknowledgeRecordedAttempt,
         Self::SendForArchivedCampaign,
+        Self::AcknowledgeHeld,
     ];
 
     /// Returns a small scenario in which the checker must find this flaw.
@@ -100,6 +106,7 @@ impl Flaw {
             // This flaw needs two chains of messages. The second chain begins when the goal is found reached again.
             Self::AcknowledgeAtAnothersClaim => Scenario::one_round(),
             Self::SendForArchivedCampaign => Scenario { operator: true, ..Scenario::end_of_a_round() },
+            Self::AcknowledgeHeld => Scenario { held: true, ..Scenario::end_of_a_round() },
             _ => Scenario::end_of_a_round(),
         };
         Scenario { flaw: Some(self), ..scenario }
@@ -118,6 +125,7 @@ impl Scenario {
             answers: &[500, 204],
             rounds: 0,
             operator: false,
+            held: false,
             found_again: false,
             losses: false,
             flaw: None,
@@ -147,6 +155,14 @@ impl Scenario {
             Self::end_of_a_round(),
             Self { name: "one evaluator, one sender", evaluators: 1, ..Self::from_events_to_a_delivery() },
             Self { name: "lost messages and the sweep", recorded: 5, losses: true, ..Self::end_of_a_round() },
+            Self {
+                name: "held, one sender",
+                senders: 1,
+                recorded: 5,
+                held: true,
+                operator: true,
+                ..Self::end_of_a_round()
+            },
             Self { name: "archived, one sender", senders: 1, recorded: 5, operator: true, ..Self::end_of_a_round() },
         ]
     }
@@ -164,6 +180,7 @@ impl Scenario {
             Self { name: "three senders", senders: 3, recorded: 5, ..end() },
             Self { name: "a round opened by hand", rounds: 1, ..end() },
             Self { name: "cancelled, paused, archived", operator: true, ..end() },
+            Self { name: "held, and a round opened by hand", held: true, rounds: 1, ..end() },
             Self { name: "lost messages and the sweep", losses: true, ..end() },
             Self { name: "from events to the end", answers: &[500, 204], ..Self::from_events_to_a_delivery() },
             Self { name: "one evaluator, two senders", evaluators: 1, senders: 2, ..Self::from_events_to_a_delivery() },

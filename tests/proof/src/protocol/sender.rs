@@ -132,6 +132,18 @@ impl World {
         };
     }
 
+    /// Lets a sender receive a message that must wait, so that it sends the message again without a read.
+    pub(super) fn hold(&mut self, scenario: &Scenario, sender: usize, message: usize) {
+        let mark = self.mark();
+        let queued = &self.queue[message];
+        let job = Job { id: queued.id, message: queued.message.clone(), mark, standing: self.standing };
+        self.senders[sender] = if scenario.flaw == Some(Flaw::AcknowledgeHeld) {
+            Sender::Acknowledge(job)
+        } else {
+            Sender::Enqueue(job.clone(), job.message)
+        };
+    }
+
     /// Returns true if the delivery still matches this message.
     pub(super) fn still_matches(&self, message: &Message) -> bool {
         self.delivery.as_ref().is_some_and(|delivery| delivery.revision() == message.revision)

@@ -175,6 +175,10 @@ impl World {
                 Sender::Idle => {
                     let receive = |message| Happening::Receive { sender: place, message };
                     happenings.extend((0..self.queue.len()).map(receive));
+                    if scenario.held {
+                        let hold = |message| Happening::Hold { sender: place, message };
+                        happenings.extend((0..self.queue.len()).map(hold));
+                    }
                     continue;
                 }
                 Sender::Sent(..) => {
@@ -205,6 +209,7 @@ impl World {
     pub(super) fn happen(&mut self, scenario: &Scenario, happening: Happening) {
         match happening {
             Happening::Receive { sender, message } => self.receive(sender, message),
+            Happening::Hold { sender, message } => self.hold(scenario, sender, message),
             Happening::Send { sender, lost } => self.step_sender(scenario, sender, lost),
             Happening::Answer { sender, status } => self.answer(sender, status),
             Happening::SenderDies { sender } => self.senders[sender] = Sender::Idle,

@@ -114,13 +114,13 @@ async fn overdue_deliveries_are_found_on_every_page_and_counted() {
     world.state().unreadable_under_way = 1;
     let grace = Duration::from_secs(10);
     let open = Held::new(&world, [(sender::provider(), sender::partner(""))]);
-    let found = overdue((&world, &open), None, grace, at(14)).await.unwrap();
+    let found = overdue((&world, &open, &world), None, grace, at(14)).await.unwrap();
     let late: Vec<_> = found.deliveries.iter().map(|delivery| delivery.participant().as_str()).collect();
     // An attempt that was due exactly ten seconds ago is not overdue yet.
     assert_eq!(late, ["a", "b", "c"]);
     assert!(found.unreadable > 0);
     let other = Provider::new("other").unwrap();
-    assert_eq!(overdue((&world, &open), Some(&other), grace, at(14)).await.unwrap().deliveries, []);
+    assert_eq!(overdue((&world, &open, &world), Some(&other), grace, at(14)).await.unwrap().deliveries, []);
     assert!(!world.state().calls.contains(&"send resend"));
 }
 
@@ -128,15 +128,15 @@ async fn overdue_deliveries_are_found_on_every_page_and_counted() {
 async fn a_delivery_of_a_paused_campaign_is_never_overdue() {
     let world = world(&[delivery("a", 1, None), delivery("b", 2, Some(200))]).await;
     let paused = Held::new(&world, [(sender::provider(), sender::partner(r#","paused":true"#))]);
-    let found = overdue((&world, &paused), None, Duration::from_secs(1), at(60)).await.unwrap();
+    let found = overdue((&world, &paused, &world), None, Duration::from_secs(1), at(60)).await.unwrap();
     assert_eq!(found, Overdue::default());
     let all: Vec<Delivery> = world.state().deliveries.values().cloned().collect();
-    let held = Paused::of(&paused, &all).await;
-    let users: Vec<&str> = all.iter().filter(|it| held.holds(it)).map(|it| it.participant().as_str()).collect();
+    let held = Waiting::of((&paused, &world), &all, at(60)).await;
+    let users: Vec<&str> = all.iter().filter(|it| held.what(it).holds()).map(|it| it.participant().as_str()).collect();
     assert_eq!(users, ["a"], "a delivery that has ended waits for nothing");
     // A partner that cannot be read hides no delivery.
     let calls = world.state().calls.len();
     world.state().trouble = BTreeMap::from([(calls, crate::memory::Trouble::Before)]);
-    let unread = Paused::of(&paused, &all).await;
-    assert!(!unread.unread.is_empty() && !all.iter().any(|it| unread.holds(it)), "{unread:?}");
+    let unread = Waiting::of((&paused, &world), &all, at(60)).await;
+    assert!(!unread.unread.is_empty() && !all.iter().any(|it| unread.what(it).holds()), "{unread:?}");
 }

@@ -9,6 +9,7 @@ use domain::{
     outbound::{
         campaign::CampaignState,
         delivery::{Delivery, Status},
+        endpoint::Health,
     },
     partner::{Pauses, Side},
     values::{
@@ -21,7 +22,7 @@ use serde_json::Value;
 use super::{About, Finding, Level, Newest};
 use crate::{
     operators::deliveries::is_failed,
-    ports::{DeadLetter, DeadLetterQueue, StoredPartner, StoredRefusal},
+    ports::{DeadLetter, DeadLetterQueue, EndpointKey, StoredEndpoint, StoredPartner, StoredRefusal},
     sweep_deliveries::Lateness,
 };
 
@@ -129,6 +130,49 @@ pub(super) fn conflicts(provider: &Provider, conflicts: &Newest<StoredRefusal>) 
     let more = if conflicts.has_more { " at least" } else { "" };
     finding(Level::Act, About::Conflicts, format!("open conflicts:{more} {open}"))
         .cured_by(format!("decide about each: `postbackctl conflicts --provider {provider}`"))
+}
+
+/// Says how the hosts do to which the partner's webhooks go.
+pub(super) fn endpoints(
+    item: &StoredPartner,
+    endpoints: &[(EndpointKey, StoredEndpoint)],
+    now: Timestamp,
+) -> Vec<Finding> {
+    let Ok(partner) = item.partner() else { return Vec::new() };
+    let policy = partner.media_buying().endpoints();
+    let told = |(key, stored): &(EndpointKey, StoredEndpoint)| {
+        let host = &key.host;
+        let waits = stored.makes_wait(policy, now.into());
+        if let Health::Down { since, fault, .. } = stored.endpoint.health() {
+            let meanwhile = if waits {
+                "its webhooks wait and spend no attempt, except one at a time"
+            } else {
+                "its webhooks go on with their six attempts"
+            };
+            let found = format!(
+                "{host} is down since {:.3}: the last attempt looked at {fault}; {meanwhile}",
+                since.timestamp()
+            );
+            let cure = format!(
+                "tell the partner; `postbackctl probe {} --campaign …` calls it once. The first webhook that is taken makes it up",
+                item.provider
+            );
+            return Some(finding(Level::Act, About::Endpoints, found).cured_by(cure));
+        }
+        let recovered = stored.endpoint.recovered_at().map(UnixMillis::timestamp);
+        let recovered = recovered.map(|at| format!("{host} is up again since {at:.3}"));
+        if waits {
+            let since = recovered.unwrap_or_else(|| format!("{host} is up"));
+            let found = format!("{since}; webhooks wait for their turn, as its rate allows");
+            return Some(finding(Level::Note, About::Endpoints, found));
+        }
+        recovered.map(|found| finding(Level::Good, About::Endpoints, found))
+    };
+    let told: Vec<Finding> = endpoints.iter().filter_map(told).collect();
+    if told.is_empty() {
+        return [finding(Level::Good, About::Endpoints, "none of its hosts was ever down".to_owned())].into();
+    }
+    told
 }
 
 /// Counts the webhooks of each campaign by their state, and says which are late, failed or wait.

@@ -44,7 +44,8 @@ fn change(world: &World, change: impl FnOnce(&mut StoredPartner)) {
 }
 
 async fn examine(world: &World, now: Timestamp) -> Result<Vec<Finding>, DoctorFault> {
-    let doctor = Doctor { partners: world, trail: world, listings: world, inbound: world, deliveries: world };
+    let doctor =
+        Doctor { partners: world, trail: world, listings: world, inbound: world, deliveries: world, endpoints: world };
     let mut found = doctor.examine(&acme(), (at(0), now)).await?;
     found.extend(dead_letters(world, &acme()).await);
     Ok(found)
@@ -196,4 +197,42 @@ proptest! {
         }
         prop_assert!(findings::names(&body(&value), &acme()));
     }
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_down_is_told_with_its_fault_and_what_happens_meanwhile() {
+    use domain::outbound::{
+        attempt::AttemptOutcome,
+        endpoint::{Endpoint, Observation},
+    };
+
+    use crate::ports::{EndpointKey, StoredEndpoint};
+    let world = world().await;
+    let key = EndpointKey { provider: acme(), host: "a.example".into() };
+    let seen = |number: i64, status| Observation {
+        delivery_id: domain::values::ids::DeliveryId::new(format!("d-{number}")).unwrap(),
+        outcome: AttemptOutcome::Status(status),
+        at: domain::values::time::UnixMillis::from_millisecond(number * 40_000),
+    };
+    let down = Endpoint::default().after_all(&[seen(0, 503), seen(1, 503), seen(2, 503)]).unwrap();
+    let up = down.after(&seen(3, 200)).unwrap();
+    let told = async |endpoint: Endpoint| {
+        let stored = StoredEndpoint { endpoint, next_place: None };
+        world.state().endpoints.insert(key.clone(), stored);
+        let found = examine(&world, at(100)).await.unwrap();
+        let [told] =
+            found.into_iter().filter(|it| it.about == About::Endpoints).collect::<Vec<_>>().try_into().unwrap();
+        told
+    };
+    let found: Finding = told(down).await;
+    assert_eq!(found.level, Level::Act);
+    for words in ["a.example is down since 1970-01-01T00:00:00.000Z", "answered 503", "go on with their six attempts"] {
+        assert!(found.found.contains(words), "{found:?}");
+    }
+    assert!(found.cure.is_some());
+    let found: Finding = told(up).await;
+    assert_eq!(
+        (found.level, found.found.as_str()),
+        (Level::Good, "a.example is up again since 1970-01-01T00:02:00.000Z")
+    );
 }

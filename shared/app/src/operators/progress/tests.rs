@@ -20,7 +20,12 @@ async fn of(world: &World, user: &str, provider: Option<&Provider>) -> UserProgr
 /// Explains the progress while acme's campaign has this text in its file.
 async fn of_with(world: &World, more: &str, user: &str, provider: Option<&Provider>) -> UserProgress {
     let partners = Held::new(world, [(sender::provider(), sender::partner(more))]);
-    of_user(world, world, (world, &partners), (&UserId::new(user).unwrap(), provider)).await.unwrap()
+    {
+        let ports = (world, &partners, world);
+        of_user(world, world, ports, (&UserId::new(user).unwrap(), provider), UnixMillis::from_millisecond(0))
+            .await
+            .unwrap()
+    }
 }
 
 #[tokio::test]
@@ -34,10 +39,13 @@ async fn progress_names_every_campaign_and_the_delivery_it_led_to() {
     assert_eq!(found.participant, Some(Participant::default()));
     let [line] = &found.campaigns[..] else { panic!("{found:?}") };
     assert_eq!((line.provider.as_str(), line.campaign.as_str()), ("acme", "welcome"));
-    let owed = OwedDelivery { delivery_id: delivery.id().clone(), status: Status::Pending, paused: false };
+    let owed = OwedDelivery { delivery_id: delivery.id().clone(), status: Status::Pending, wait: Wait::default() };
     assert_eq!(line.delivery, Some(owed.clone()));
     let waiting = of_with(&world, r#","paused":true"#, "u", None).await;
-    assert_eq!(waiting.campaigns[0].delivery, Some(OwedDelivery { paused: true, ..owed }));
+    assert_eq!(
+        waiting.campaigns[0].delivery,
+        Some(OwedDelivery { wait: Wait { paused: true, ..Wait::default() }, ..owed })
+    );
     // The other user has no delivery, and nothing is stored about this user.
     let nobody = of(&world, "nobody", None).await;
     assert_eq!((nobody.participant, nobody.campaigns, nobody.left_out), (None, Vec::new(), 1));

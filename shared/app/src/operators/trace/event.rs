@@ -8,7 +8,7 @@ use domain::{
 };
 
 use crate::{
-    operators::{progress::CampaignProgress, refusals::Refused},
+    operators::{progress::CampaignProgress, refusals::Refused, waiting::Wait},
     ports::{KeptAttempt, StoredDelivery, Unavailable},
 };
 
@@ -83,8 +83,8 @@ pub struct Owed {
     pub stored: StoredDelivery,
     /// The request, or the reason why there is none.
     pub request: Result<WebhookRequest, NoRequest>,
-    /// Is true if the delivery waits because its campaign is paused.
-    pub is_paused: bool,
+    /// What the delivery waits for besides its time.
+    pub wait: Wait,
 }
 
 /// The reason why no request can be shown for a delivery.
@@ -130,6 +130,6 @@ pub struct Due {
     pub n: usize,
     /// The next attempt.
     pub next: NextAttempt,
-    /// Is true if the attempt waits because its campaign is paused.
-    pub is_paused: bool,
+    /// What the attempt waits for besides its time.
+    pub wait: Wait,
 }

@@ -28,7 +28,7 @@ use crate::{
     ports::{Clicks, Lookups, Postbacks, Refusals},
 };
 
-type UseCase = Trace<World, World, World, World, World, Held<Provider, KnownRecipient>, Held<Provider, Partner>>;
+type UseCase = Trace<World, World, World, World, World, Held<Provider, KnownRecipient>, Held<Provider, Partner>, World>;
 
 fn use_case(world: &World, known: Option<KnownRecipient>) -> UseCase {
     Trace {
@@ -39,6 +39,7 @@ fn use_case(world: &World, known: Option<KnownRecipient>) -> UseCase {
         catalogues: world.clone(),
         recipients: Held::new(world, known.map(|known| (sender::provider(), known))),
         partners: Held::new(world, [(sender::provider(), sender::partner(""))]),
+        endpoints: world.clone(),
     }
 }
 

@@ -55,8 +55,8 @@ impl From<&Event> for EventView {
                 Self::new(at, "progress", json!({"user_id": user, "campaigns": campaigns}))
             }
             EventKind::Delivery(owed) => {
-                let Owed { stored, is_paused, .. } = &**owed;
-                Self::new(at, "delivery", DeliveryView::of(&stored.delivery, *is_paused))
+                let Owed { stored, wait, .. } = &**owed;
+                Self::new(at, "delivery", DeliveryView::of(&stored.delivery, *wait))
             }
             EventKind::Attempt(made) => Self::new(at, "attempt", AttemptView::from(&**made)),
             EventKind::Due(due) => Self::new(at, "due", DueView::from(due)),

@@ -16,6 +16,7 @@ use serde::Serialize;
 use crate::operators::{
     progress::CampaignProgress,
     trace::{Attempted, Due, Opening},
+    waiting::Wait,
 };
 
 /// A webhook that is owed, with the attempts of its current round.
@@ -29,8 +30,9 @@ pub struct DeliveryView<'a> {
     /// The partner's ids of the user.
     partner_ids: &'a PartnerIds,
     status: Status,
-    /// Is true if the delivery waits because its campaign is paused.
-    paused: bool,
+    /// What the delivery waits for besides its time.
+    #[serde(flatten)]
+    wait: Wait,
     #[serde(serialize_with = "three_decimals::serialize")]
     occurred_at: UnixMillis,
     #[serde(serialize_with = "three_decimals::serialize")]
@@ -47,8 +49,8 @@ pub struct DeliveryView<'a> {
 }
 
 impl<'a> DeliveryView<'a> {
-    /// Shows a delivery. `paused` is true if its campaign is paused.
-    pub fn of(delivery: &'a Delivery, paused: bool) -> Self {
+    /// Shows a delivery, and what it waits for besides its time.
+    pub fn of(delivery: &'a Delivery, wait: Wait) -> Self {
         let attempt = |attempt| AttemptView::of(delivery.id(), delivery.round(), attempt, false);
         Self {
             delivery_id: delivery.id(),
@@ -57,7 +59,7 @@ impl<'a> DeliveryView<'a> {
             user_id: delivery.participant(),
             partner_ids: delivery.ids(),
             status: delivery.status(),
-            paused,
+            wait,
             occurred_at: delivery.occurred_at(),
             created_at: delivery.created_at(),
             round: delivery.round(),
@@ -124,13 +126,14 @@ pub struct DueView<'a> {
     n: usize,
     #[serde(serialize_with = "three_decimals::serialize")]
     due_at: UnixMillis,
-    /// Is true if the attempt waits because its campaign is paused.
-    paused: bool,
+    /// What the attempt waits for besides its time.
+    #[serde(flatten)]
+    wait: Wait,
 }
 
 impl<'a> From<&'a Due> for DueView<'a> {
-    fn from(Due { delivery_id, round, n, next, is_paused, .. }: &'a Due) -> Self {
-        Self { delivery_id, round: *round, n: *n, due_at: next.due_at, paused: *is_paused }
+    fn from(Due { delivery_id, round, n, next, wait, .. }: &'a Due) -> Self {
+        Self { delivery_id, round: *round, n: *n, due_at: next.due_at, wait: *wait }
     }
 }
 

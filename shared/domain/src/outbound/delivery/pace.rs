@@ -44,6 +44,11 @@ impl DeliveryPace {
         Ok(Self { claim_hold, paused_hop_seconds })
     }
 
+    /// Returns how long a claim is held. No attempt lasts longer.
+    pub fn claim_hold(&self) -> Duration {
+        self.claim_hold
+    }
+
     /// Returns the instant at which a claim that is made now expires.
     pub(super) fn claimed_until(&self, now: UnixMillis) -> UnixMillis {
         now.plus(self.claim_hold)

@@ -135,6 +135,13 @@ impl TemplateFault {
     }
 }
 
+/// Returns the endpoint of a template's text: its host, with the port only if it is not the scheme's own. Returns `None`
+/// if the text is not a URL.
+pub fn endpoint_of(template: &str) -> Option<String> {
+    let url = Url::parse(template).ok().filter(Url::has_host)?;
+    Some(WebhookUrl(url).authority().to_owned())
+}
+
 fn known_macros() -> String {
     WebhookMacro::ALL.map(|name| name.to_string()).join(", ")
 }
@@ -176,6 +183,11 @@ impl UrlTemplate {
     /// Returns the template as it is stored.
     pub fn text(&self) -> String {
         self.fill(|name| Some(name.to_string())).unwrap_or_default()
+    }
+
+    /// Returns the endpoint, which no value changes: see [`endpoint_of`].
+    pub fn endpoint(&self) -> String {
+        endpoint_of(&self.text()).unwrap_or_default()
     }
 
     /// Returns the allowance with which the template was parsed.

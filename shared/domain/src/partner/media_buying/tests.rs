@@ -159,7 +159,7 @@ proptest! {
             campaign(&format!("c{at}"), &format!(r#"{{"type":"ggstrike","clicks":{clicks}}}"#), "https://a.example/{event}")
         });
         let campaigns = format!("[{}]", campaigns.collect::<Vec<_>>().join(","));
-        let section = MediaBuyingFile { ids, macros: BTreeMap::new(), campaigns: serde_json::from_str(&campaigns).unwrap() };
+        let section = MediaBuyingFile { ids, macros: BTreeMap::new(), campaigns: serde_json::from_str(&campaigns).unwrap(), ..Default::default() };
         let file = PartnerFile { media_buying: Some(section), ..file("{}") };
         let stored = serde_json::to_string(&file).unwrap();
         let read: PartnerFile = serde_json::from_str(&stored).unwrap();
@@ -182,7 +182,7 @@ proptest! {
             webhook: WebhookFile { url: text.clone(), method: id.clone() },
             event: Some(text.clone()),
         };
-        let section = MediaBuyingFile { ids: Some([id.clone()].into()), macros: [(id, text)].into(), campaigns: [campaign.clone(), campaign].into() };
+        let section = MediaBuyingFile { ids: Some([id.clone()].into()), macros: [(id, text)].into(), campaigns: [campaign.clone(), campaign].into(), ..Default::default() };
         let partner = PartnerFile { media_buying: Some(section), ..file("{}") };
         prop_assert!(Partner::check(partner, Allowance::PublicOnly).is_err());
     }

@@ -1,0 +1,258 @@
+//! Decides by an endpoint's health and rate which webhooks may be sent, and stores what attempts show of its health.
+//!
+//! A worker remembers what it has read for [`FRESH`]. A partner that neither holds webhooks back nor limits their rate
+//! costs no read before an attempt.
+
+use std::{
+    num::NonZeroUsize,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use domain::{
+    outbound::endpoint::{
+        Admission, Endpoint, EndpointPolicy, FRESH, Health, Observation, Place, Places, Rate, Run, Transition,
+    },
+    values::time::UnixMillis,
+};
+use lru::LruCache;
+use tracing::warn;
+
+use crate::ports::{EndpointKey, Endpoints, Replaced, Reservation, Reserved, StoredEndpoint, Unavailable};
+
+/// Limits the endpoints that are remembered.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
+/// Limits how often an endpoint that others change is read and written again.
+const TRIES: usize = 3;
+
+/// The endpoints, with what this worker knows of them.
+pub struct KnownEndpoints<E> {
+    endpoints: E,
+    known: Mutex<LruCache<EndpointKey, Known>>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Known {
+    stored: StoredEndpoint,
+    /// The instant of the read, if there was one.
+    read_at: Option<UnixMillis>,
+    run: Run,
+}
+
+/// A message that is due, as far as its endpoint matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wanted {
+    /// The number of the attempt within its round.
+    pub(super) n: u8,
+    /// True if the message's place in the rate has come.
+    pub(super) has_place: bool,
+    /// The time between two trials of an endpoint that is down.
+    pub(super) between_trials: Duration,
+}
+
+/// What may be done about a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pass {
+    /// The attempt may be made.
+    Go,
+    /// The attempt may be made as the trial of an endpoint that is suspected or down.
+    Trial,
+    /// The message waits, because the endpoint is suspected or down.
+    Held,
+    /// The message waits until its place has come.
+    At(UnixMillis),
+    /// The message waits, because all places are taken for as long as a message can be delayed.
+    Full,
+}
+
+impl<E: Endpoints> KnownEndpoints<E> {
+    /// Returns the endpoints, of which nothing is known yet.
+    pub fn new(endpoints: E) -> Self {
+        Self { endpoints, known: Mutex::new(LruCache::new(REMEMBERED)) }
+    }
+
+    /// Says for each of these messages of an endpoint if its attempt may be made now. Makes at most one write: the claim
+    /// of a trial, or a reservation of places for all of them.
+    pub(super) async fn admit(
+        &self,
+        key: &EndpointKey,
+        policy: EndpointPolicy,
+        wanted: &[Wanted],
+        now: UnixMillis,
+    ) -> Result<Vec<Pass>, Unavailable> {
+        let stored = self.recent(key, now).await?;
+        if policy.hold_while_down && *stored.endpoint.health() != Health::Up {
+            return self.admit_trial(key, &stored, wanted, now).await;
+        }
+        let Some(rate) = stored.endpoint.rate(policy, now) else { return Ok(vec![Pass::Go; wanted.len()]) };
+        let placeless = wanted.iter().filter(|wanted| !wanted.has_place).count();
+        let places = match u32::try_from(placeless).unwrap_or(u32::MAX) {
+            0 => None,
+            count => self.reserve(key, &stored, rate, count, now).await?,
+        };
+        let mut number = 0;
+        let pass = |wanted: &Wanted| match places {
+            _ if wanted.has_place => Pass::Go,
+            None => Pass::Full,
+            Some(places) => {
+                number += 1;
+                match places.place(number - 1, now) {
+                    Place::Now => Pass::Go,
+                    Place::At(at) => Pass::At(at),
+                }
+            }
+        };
+        Ok(wanted.iter().map(pass).collect())
+    }
+
+    /// Lets the first message that may be a trial be it, if this worker gets it.
+    async fn admit_trial(
+        &self,
+        key: &EndpointKey,
+        stored: &StoredEndpoint,
+        wanted: &[Wanted],
+        now: UnixMillis,
+    ) -> Result<Vec<Pass>, Unavailable> {
+        let mut passes = vec![Pass::Held; wanted.len()];
+        let trial = wanted.iter().zip(&mut passes).find_map(|(wanted, pass)| {
+            match stored.endpoint.admit(wanted.n, wanted.between_trials, now) {
+                Admission::Trial(claimed) => Some((claimed, pass)),
+                Admission::Open | Admission::Held => None,
+            }
+        });
+        if let Some((claimed, pass)) = trial
+            && self.replace(key, stored, &claimed).await? == Replaced::Done
+        {
+            *pass = Pass::Trial;
+        }
+        Ok(passes)
+    }
+
+    /// Reserves places in a row. Returns `None` if all of them are taken.
+    async fn reserve(
+        &self,
+        key: &EndpointKey,
+        stored: &StoredEndpoint,
+        rate: Rate,
+        count: u32,
+        now: UnixMillis,
+    ) -> Result<Option<Places>, Unavailable> {
+        let (from, until) = (now.as_millisecond().saturating_mul(1000), rate.until());
+        // Places are never given back, so what was full is full.
+        if stored.next_place.is_some_and(|next| next >= until) {
+            return Ok(None);
+        }
+        let wanted = Reservation { now: from, count, step: rate.step(), until };
+        let (places, next) = match self.endpoints.reserve(key, wanted).await? {
+            Reserved::Done(places) => (Some(places), places.first + places.step * i64::from(count)),
+            Reserved::Full(next) => (None, next),
+        };
+        if let Some(known) = self.lock().get_mut(key) {
+            known.stored.next_place = known.stored.next_place.max(Some(next));
+        }
+        Ok(places)
+    }
+
+    /// Stores what these attempts show of the endpoint, the earliest first. `unused_trial` says that a trial was claimed
+    /// and then not made. A failure costs no attempt, since the next attempt shows the same again.
+    pub(super) async fn tell(&self, key: &EndpointKey, seen: &[Observation], unused_trial: bool, now: UnixMillis) {
+        for _ in 0..TRIES {
+            match self.try_tell(key, seen, unused_trial, now).await {
+                Ok(Replaced::Done) => break,
+                Ok(Replaced::Changed) => {}
+                Err(reason) => {
+                    let (provider, host) = (&key.provider, &key.host);
+                    warn!(%provider, host, %reason, "the health of an endpoint cannot be stored");
+                    break;
+                }
+            }
+        }
+        // Only once, however often it was tried.
+        self.with_known(key, |known| {
+            for seen in seen {
+                known.run.add(seen);
+            }
+        });
+    }
+
+    async fn try_tell(
+        &self,
+        key: &EndpointKey,
+        seen: &[Observation],
+        unused_trial: bool,
+        now: UnixMillis,
+    ) -> Result<Replaced, Unavailable> {
+        let mut run = self.with_known(key, |known| known.run);
+        for seen in seen {
+            run.add(seen);
+        }
+        let failed = seen.iter().any(Observation::is_failure);
+        if failed && !run.is_suspicious(now) && !unused_trial {
+            return Ok(Replaced::Done);
+        }
+        let stored = self.recent(key, now).await?;
+        let before = &stored.endpoint;
+        let after = before.after_all(seen).or_else(|| before.without_trial(now).filter(|_| unused_trial));
+        let Some(after) = after else { return Ok(Replaced::Done) };
+        let replaced = self.replace(key, &stored, &after).await?;
+        if replaced == Replaced::Done
+            && let Some(transition) = after.transition_from(before)
+        {
+            log(key, transition, &after);
+        }
+        Ok(replaced)
+    }
+
+    /// Stores an endpoint in place of the one that was read, and remembers it. Forgets it if another worker was faster.
+    async fn replace(
+        &self,
+        key: &EndpointKey,
+        read: &StoredEndpoint,
+        next: &Endpoint,
+    ) -> Result<Replaced, Unavailable> {
+        let replaced = self.endpoints.replace(key, next).await;
+        self.with_known(key, |known| match replaced {
+            Ok(Replaced::Done) => known.stored = StoredEndpoint { endpoint: next.clone(), ..read.clone() },
+            Ok(Replaced::Changed) | Err(_) => known.read_at = None,
+        });
+        replaced
+    }
+
+    /// Returns the endpoint as it was at most [`FRESH`] ago.
+    async fn recent(&self, key: &EndpointKey, now: UnixMillis) -> Result<StoredEndpoint, Unavailable> {
+        let known = self.with_known(key, |known| known.clone());
+        if known.read_at.is_some_and(|at| at <= now && now < at.plus(FRESH)) {
+            return Ok(known.stored);
+        }
+        let stored = self.endpoints.find(key).await?;
+        self.with_known(key, |known| {
+            known.stored = stored.clone();
+            known.read_at = Some(now);
+        });
+        Ok(stored)
+    }
+
+    fn with_known<T>(&self, key: &EndpointKey, work: impl FnOnce(&mut Known) -> T) -> T {
+        work(self.lock().get_or_insert_mut(key.clone(), Known::default))
+    }
+
+    /// Locks, even after a panic, because every critical section leaves the memory consistent.
+    fn lock(&self) -> MutexGuard<'_, LruCache<EndpointKey, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Writes one line for a transition, which is counted by partner.
+fn log(key: &EndpointKey, transition: Transition, endpoint: &Endpoint) {
+    let EndpointKey { provider, host } = key;
+    let outcome = transition.as_str();
+    let (since, fault) = match endpoint.health() {
+        Health::Down { since, fault, .. } => (Some(since), Some(fault.as_str())),
+        Health::Up | Health::Suspected { .. } => (None, None),
+    };
+    let since = since.map(tracing::field::display);
+    warn!(%provider, host, outcome, since, fault, endpoint_changes = 1, "the health of an endpoint has changed");
+}
+
+#[cfg(test)]
+mod tests;
