@@ -41,6 +41,7 @@ use domain::{
         campaign::CampaignState,
         delivery::{DeliveryPace, Ending, Message, NoWorkReason},
         endpoint::{self, EndpointPolicy, Observation},
+        retry,
     },
     partner::recipient::Callee,
     values::{ids::Provider, time::UnixMillis},
@@ -377,7 +378,10 @@ impl<P: Ports> DeliverWebhooks<P> {
         match pass {
             Pass::Go | Pass::Trial => {}
             Pass::Held => return self.hop(&message.at_place(None), wait(), HopReason::EndpointDown).await,
-            Pass::Full => return self.hop(message, wait(), HopReason::Rate).await,
+            Pass::Full(until) => {
+                let delay_seconds = wait().max(retry::hop(now, until));
+                return self.hop(message, delay_seconds, HopReason::Rate).await;
+            }
             Pass::At(place) => {
                 let placed = message.at_place(Some(place));
                 return self.hop(&placed, placed.hop(now).unwrap_or(1), HopReason::Rate).await;

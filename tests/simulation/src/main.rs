@@ -1,5 +1,5 @@
 //! Simulates a day of webhooks for 10,000 partners, the largest of which is down for two hours, with and without fair
-//! queues. Writes `SIMULATION.md` and `SIMULATION.svg` beside its sources. The same seed writes the same files.
+//! queues; and one partner that is down while its webhooks wait or do not. Writes `SIMULATION.md` and `SIMULATION.svg` beside its sources. The same seed writes the same files.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -18,6 +18,7 @@
 mod cost;
 mod day;
 mod dice;
+mod outage;
 mod partners;
 mod plot;
 mod queue;
@@ -56,7 +57,8 @@ fn main() {
     let partners = Partners::new(&mut Rng::with_seed(seed));
     let days = SCENARIOS.map(|scenario| (scenario, simulate(scenario, &partners, seed)));
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let report = report::markdown(&days, &partners, seed);
+    let outages: Vec<_> = outage::stories().into_iter().map(|story| (outage::play(&story), story)).collect();
+    let report = report::markdown(&days, &outages, &partners, seed);
     std::fs::write(folder.join("SIMULATION.md"), &report).expect("SIMULATION.md can be written");
     std::fs::write(folder.join("SIMULATION.svg"), plot::svg(&days)).expect("SIMULATION.svg can be written");
     println!("{report}");

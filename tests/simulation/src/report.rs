@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::{
     cost::Costs,
     day::{DAY_MS, DELIVERIES_A_SECOND, DOWN_FROM, DOWN_UNTIL, Day, FACTOR, HOUR_MS, MINUTE_MS, Scenario},
+    outage::{Story, Told},
     partners::{PARTNERS, Partners},
 };
 
@@ -40,7 +41,7 @@ const ROWS: [Row; 17] = [
 ];
 
 /// Returns the whole report.
-pub(crate) fn markdown(days: &[(Scenario, Day)], partners: &Partners, seed: u64) -> String {
+pub(crate) fn markdown(days: &[(Scenario, Day)], outages: &[(Told, Story)], partners: &Partners, seed: u64) -> String {
     let mut text = introduction(partners, seed);
     text.push_str("| |");
     for (scenario, _) in days {
@@ -61,10 +62,58 @@ pub(crate) fn markdown(days: &[(Scenario, Day)], partners: &Partners, seed: u64)
         write!(text, " ${} |", thousands(webhooks_cost(day) as u64)).expect("writing to a string cannot fail");
     }
     text.push_str("\n\n![Waits and queues over the day](SIMULATION.svg)\n");
+    text.push_str(&one_partner(outages));
     text.push_str(&the_rest(&Costs::ask(&[])));
     text.push_str(ASSUMPTIONS);
     text
 }
+
+/// Describes a row of the table of one partner by its title and the function that computes it.
+type OutageRow = (&'static str, fn(&Told) -> String);
+
+const OUTAGE_ROWS: [OutageRow; 10] = [
+    ("webhooks owed", |told| thousands(told.owed)),
+    ("delivered", |told| thousands(told.delivered)),
+    ("exhausted", |told| thousands(told.exhausted)),
+    ("requests while it is down", |told| thousands(told.in_vain)),
+    ("most requests in a second", |told| thousands(told.most_a_second)),
+    ("time after the last outage until all owed before are gone", |told| {
+        duration(i64::try_from(told.drained_after).unwrap_or(i64::MAX).saturating_mul(1000))
+    }),
+    ("times that it is told to be down or up", |told| thousands(told.transitions)),
+    ("hops", |told| thousands(told.hops)),
+    ("writes of its health", |told| thousands(told.health_writes)),
+    ("writes that reserve places", |told| thousands(told.reservations)),
+];
+
+/// Describes how one partner fares whose server is down.
+fn one_partner(outages: &[(Told, Story)]) -> String {
+    let mut text = format!("{ONE_PARTNER}| |");
+    for (_, story) in outages {
+        write!(text, " {} |", story.name).expect("writing to a string cannot fail");
+    }
+    text.push_str("\n|---|");
+    text.push_str(&"---:|".repeat(outages.len()));
+    text.push('\n');
+    for (what, compute) in OUTAGE_ROWS {
+        write!(text, "| {what} |").expect("writing to a string cannot fail");
+        for (told, _) in outages {
+            write!(text, " {} |", compute(told)).expect("writing to a string cannot fail");
+        }
+        text.push('\n');
+    }
+    text
+}
+
+const ONE_PARTNER: &str = "
+## One partner whose server is down
+
+Here the use case `DeliverWebhooks` itself runs, in virtual time, over the ports in memory: eight workers with a memory each,
+batches of up to ten. The server answers 503 at once while it is down. Batches follow each other, so requests that hang, and
+would be many before the first fails, are not covered. The 3 hours begin half an hour after the first webhook, which
+become owed for four and a half hours.
+
+";
 
 fn introduction(partners: &Partners, seed: u64) -> String {
     format!(

@@ -61,8 +61,8 @@ pub(super) enum Pass {
     Held,
     /// The message waits until its place has come.
     At(UnixMillis),
-    /// The message waits, because all places are taken for as long as a message can be delayed.
-    Full,
+    /// The message waits at least until this instant, because all places before it are taken.
+    Full(UnixMillis),
 }
 
 impl<E: Endpoints> KnownEndpoints<E> {
@@ -93,7 +93,7 @@ impl<E: Endpoints> KnownEndpoints<E> {
         let mut number = 0;
         let pass = |wanted: &Wanted| match places {
             _ if wanted.has_place => Pass::Go,
-            None => Pass::Full,
+            None => Pass::Full(rate.until()),
             Some(places) => {
                 number += 1;
                 match places.place(number - 1, now) {
@@ -137,7 +137,7 @@ impl<E: Endpoints> KnownEndpoints<E> {
         count: u32,
         now: UnixMillis,
     ) -> Result<Option<Places>, Unavailable> {
-        let (from, until) = (now.as_millisecond().saturating_mul(1000), rate.until());
+        let [from, until] = [now, rate.until()].map(|at| at.as_millisecond().saturating_mul(1000));
         // Places are never given back, so what was full is full.
         if stored.next_place.is_some_and(|next| next >= until) {
             return Ok(None);

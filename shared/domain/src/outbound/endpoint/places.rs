@@ -52,10 +52,10 @@ impl Rate {
         (1_000_000 + i64::from(self.per_second) - 1) / i64::from(self.per_second.max(1))
     }
 
-    /// Returns the instant before which places may be reserved, in microseconds: when the rate changes, or as far ahead
-    /// as a message can be delayed.
-    pub fn until(self) -> i64 {
-        micros(self.until)
+    /// Returns the instant before which places may be reserved: when the rate changes, or as far ahead as a message can
+    /// be delayed.
+    pub fn until(self) -> UnixMillis {
+        self.until
     }
 }
 
@@ -67,11 +67,6 @@ impl Places {
         let at = UnixMillis::from_millisecond(micros.saturating_add(999).div_euclid(1000));
         if at <= now.plus(AT_ONCE) { Place::Now } else { Place::At(at) }
     }
-}
-
-/// Returns the microseconds of an instant.
-pub(crate) fn micros(at: UnixMillis) -> i64 {
-    at.as_millisecond().saturating_mul(1000)
 }
 
 impl Endpoint {

@@ -150,7 +150,9 @@ fn the_rate_rises_from_ten_and_doubles_each_minute_for_an_hour() {
     let up = down().after(&succeeded(100_000)).unwrap();
     let rate = |policy, minute: i64| {
         let rate = up.rate(policy, moment(100_000 + minute * 60_000));
-        rate.map(|rate| (rate.per_second(), rate.until() / 1000 - moment(100_000 + minute * 60_000).as_millisecond()))
+        rate.map(|rate| {
+            (rate.per_second(), rate.until().as_millisecond() - moment(100_000 + minute * 60_000).as_millisecond())
+        })
     };
     for (minute, per_second, ahead) in
         [(0, 10, 60), (1, 20, 60), (5, 320, 60), (6, 500, 900), (40, 500, 900), (59, 500, 900)]
@@ -221,7 +223,7 @@ proptest! {
         for (wait, count) in asked {
             now = now.plus(Duration::from_millis(wait.unsigned_abs()));
             let rate = Endpoint::default().rate(policy, now).unwrap();
-            let places = Places { first: next.max(places::micros(now)), step: rate.step() };
+            let places = Places { first: next.max(now.as_millisecond() * 1000), step: rate.step() };
             next = places.first + places.step * i64::from(count);
             for number in 0..count {
                 out.push(match places.place(number, now) {
