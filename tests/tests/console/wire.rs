@@ -24,7 +24,7 @@ use crate::{
 const CAMPAIGN: &str = "media_buying:\n  campaigns:\n    - name: welcome\n      goal: {type: registration}\n      \
                         active_from: on_publish\n      webhook: {url: \"http://127.0.0.1:9/hook?click={clickId}\"}\n";
 
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 13] = [
     "partners",
     "secrets",
     "postbacks",
@@ -35,6 +35,7 @@ const TABLES: [&str; 12] = [
     "participants",
     "deliveries",
     "attempts",
+    "endpoints",
     "audit",
     "sessions",
 ];

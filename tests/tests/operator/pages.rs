@@ -64,7 +64,7 @@ async fn a_paused_delivery_is_shown_as_paused_and_never_as_overdue() {
     let shown_at = format!("{:.3}", at.timestamp());
     let expected = json!({
         "delivery_id": delivery.id(), "provider": name, "campaign": "welcome", "user_id": delivery.participant(),
-        "partner_ids": {"click_id": "c-1"}, "status": "pending", "paused": true, "occurred_at": shown_at,
+        "partner_ids": {"click_id": "c-1"}, "status": "pending", "paused": true, "waits_for_endpoint": false, "occurred_at": shown_at,
         "created_at": shown_at, "round": 1, "opened_at": shown_at, "attempts": [], "next_due_at": shown_at,
     });
     assert_eq!(found["deliveries"][0], expected);

@@ -58,7 +58,10 @@ async fn an_operator_traces_a_lost_webhook_and_resends_it() {
     let shown = postbackctl(&fixture.stack, &progress).json();
     let reached = &shown["campaigns"][0];
     assert_eq!((&reached["campaign"], &reached["state"]), (&"sign-up".into(), &"reached".into()));
-    assert_eq!(reached["delivery"], json!({"delivery_id": id, "status": "gone", "paused": false}));
+    assert_eq!(
+        reached["delivery"],
+        json!({"delivery_id": id, "status": "gone", "paused": false, "waits_for_endpoint": false})
+    );
 
     // The partner repairs its server. A probe shows the server's answer, and the failed deliveries of the last hour are
     // sent again under the same id.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use adapters::dynamodb::{
     audit::DynamoAudit,
     deliveries::{DynamoDeliveries, DynamoNewDeliveries, DynamoRounds},
+    endpoints::DynamoEndpoints,
     item::media_buying::{AttemptItem, DELIVERY_ID, UNDER_WAY_INDEX, UNDER_WAY_SHARD, UNDER_WAY_SINCE},
 };
 use app::ports::{Deliveries as _, NewDeliveries as _, Put, Replaced, Rounds as _, Unavailable};
@@ -105,6 +106,11 @@ impl Fixture {
     pub(crate) fn deliveries(&self) -> DynamoDeliveries {
         let [deliveries, attempts] = ["deliveries", "attempts"].map(|noun| self.stack.table(noun).to_owned());
         DynamoDeliveries::new(self.stack.dynamodb(), deliveries, attempts, Expiring::Attempt.default_retention())
+    }
+
+    /// Returns the endpoints.
+    pub(crate) fn endpoints(&self) -> DynamoEndpoints {
+        DynamoEndpoints::new(self.stack.dynamodb(), self.stack.table("endpoints").to_owned())
     }
 
     /// Opens a round as an operator does.

@@ -9,6 +9,7 @@ mod batches;
 mod configuration;
 mod crashes;
 mod deployed;
+mod endpoints;
 mod fixture;
 mod hostile;
 mod logs;

@@ -36,6 +36,8 @@ pub(crate) struct Agreed {
     pub(crate) interval_seconds: u64,
     pub(crate) paused: bool,
     pub(crate) archived: bool,
+    pub(crate) hold_while_down: bool,
+    pub(crate) max_rate: Option<u32>,
     /// Holds the webhook secrets, newest first.
     pub(crate) secrets: Vec<String>,
 }
@@ -67,6 +69,8 @@ impl Partner {
             interval_seconds: 1,
             paused: false,
             archived: false,
+            hold_while_down: false,
+            max_rate: None,
             secrets: vec![secret(1)],
         };
         change(&mut agreed);
@@ -80,13 +84,18 @@ impl Partner {
 
     /// Stores the current agreement.
     pub(crate) async fn save(&mut self) {
-        let Agreed { url, method, interval_seconds, paused, archived, .. } = self.agreed.clone();
+        let Agreed { url, method, interval_seconds, paused, archived, hold_while_down, max_rate, .. } =
+            self.agreed.clone();
         let campaign = json!({
             "name": "welcome", "goal": {"type": "registration"}, "active_from": "2026-01-01T00:00:00Z",
             "initial_interval_seconds": interval_seconds, "paused": paused, "archived": archived,
             "webhook": {"url": url, "method": method},
         });
-        self.save_file(json!({"provider": self.name, "media_buying": {"campaigns": [campaign]}}).to_string()).await;
+        let mut media_buying = json!({"campaigns": [campaign], "hold_while_down": hold_while_down});
+        if let Some(max_rate) = max_rate {
+            media_buying["max_rate"] = max_rate.into();
+        }
+        self.save_file(json!({"provider": self.name, "media_buying": media_buying}).to_string()).await;
     }
 
     /// Stores this text as the partner's file, even if it is invalid.
@@ -126,6 +135,11 @@ impl Partner {
             occurred_at: created_at,
         };
         Delivery::new(UserId::new(fresh("u")).unwrap(), owed, created_at, ChainTicket::from_random([0; 8]))
+    }
+
+    /// Returns the partner's name.
+    pub(crate) fn provider(&self) -> Provider {
+        Provider::new(&self.name).unwrap()
     }
 
     /// Stores a delivery owed to the partner now, and returns its first message.

@@ -18,6 +18,10 @@ use crate::{
 pub(crate) const CONFIGURATION: &str = "BatchGetItem partners,secrets";
 pub(crate) const CLAIM: &str = "UpdateItem deliveries";
 pub(crate) const READ: &str = "GetItem deliveries";
+/// Names the read of an endpoint, at most one each 15 seconds.
+pub(crate) const LOOK: &str = "GetItem endpoints";
+/// Names the write of an endpoint, when an attempt changes its health or a trial begins.
+pub(crate) const TELL: &str = "UpdateItem endpoints";
 /// Names the write that records an attempt or the end of a delivery.
 pub(crate) const RECORD: &str = "PutItem deliveries";
 pub(crate) const SEND: &str = "SendMessage webhook-retries";
@@ -37,7 +41,7 @@ async fn an_attempt_costs_two_writes_and_a_failed_one_a_message() {
 
     let first = partner.owe().await;
     assert_eq!(sender.give(std::slice::from_ref(&first)).await, [0; 0]);
-    assert_eq!(sender.calls(fixture), [CONFIGURATION, CLAIM, RECORD]);
+    assert_eq!(sender.calls(fixture), [CONFIGURATION, CLAIM, RECORD, LOOK]);
     assert_eq!(fixture.stored(&first.delivery_id).await.status(), Status::Delivered);
     let requests = partner.received().await;
     assert_eq!(requests.len(), 1);
@@ -81,7 +85,9 @@ async fn a_long_wait_costs_one_message_a_hop() {
     let sender = fixture.sender().await;
     assert_eq!(sender.give(&[partner.owe().await]).await, [0; 0]);
     let calls = sender.proxy.take_calls();
-    let (next, delay_seconds, _) = sent(calls.last().unwrap());
+    let words: Vec<_> = calls.iter().map(|call| fixture.stack.words(call)).collect();
+    assert_eq!(words, [CONFIGURATION, CLAIM, RECORD, SEND, LOOK, TELL]);
+    let (next, delay_seconds, _) = sent(&calls[3]);
     assert_eq!(delay_seconds, u64::from(MAX_HOP_SECONDS));
     // Neither sender has the partner in memory. A message that is not due costs no read.
     for sender in [&sender, &fixture.sender().await] {
@@ -131,6 +137,8 @@ async fn a_partner_that_asks_for_more_time_than_was_agreed_gets_it() {
         let waits_ms = stored.next().unwrap().due_at.as_millisecond() - attempt.sent_at.as_millisecond();
         // An HTTP date holds whole seconds.
         assert!(waits_ms >= 7_199_000, "{waits_ms}");
-        assert_eq!(sent(sender.proxy.take_calls().last().unwrap()).1, u64::from(MAX_HOP_SECONDS));
+        let calls = sender.proxy.take_calls();
+        let next = calls.iter().find(|call| fixture.stack.words(call) == SEND);
+        assert_eq!(sent(next.unwrap()).1, u64::from(MAX_HOP_SECONDS));
     }
 }

@@ -1,0 +1,131 @@
+//! Lets a partner's file hold webhooks back while its host is down, and limit them.
+
+use app::ports::{
+    EndpointKey, Endpoints as _,
+    Replaced::{Changed, Done},
+    Reservation, Reserved, StoredEndpoint,
+};
+use domain::outbound::{
+    attempt::AttemptOutcome,
+    delivery::Status,
+    endpoint::{Endpoint, Health, Observation, Places},
+};
+use tests::{eventually, partner_simulator::Answer};
+
+use crate::{
+    fixture::{Fixture, now},
+    partner::Partner,
+    wire::{CLAIM, CONFIGURATION, LOOK, RECORD, SEND, TELL},
+};
+
+fn key(partner: &Partner) -> EndpointKey {
+    let host = domain::outbound::webhook::endpoint_of(&partner.agreed.url).unwrap();
+    EndpointKey { provider: partner.provider(), host }
+}
+
+#[tokio::test]
+async fn a_held_host_gets_one_trial_and_the_rest_once_it_is_up() {
+    let fixture = Fixture::shared().await;
+    let answers = [Answer::status(503), Answer::status(200)];
+    let partner = Partner::agreeing(fixture, answers, |agreed| agreed.hold_while_down = true).await;
+    let sender = fixture.sender().await;
+    assert_eq!(sender.give(&[partner.owe().await]).await, [0; 0]);
+    assert_eq!(sender.calls(fixture), [CONFIGURATION, LOOK, CLAIM, RECORD, SEND, TELL]);
+
+    // The host is suspected: of three webhooks one is tried, and the others wait. The one is taken.
+    let waiting = [partner.owe().await, partner.owe().await, partner.owe().await];
+    assert_eq!(sender.give(&waiting).await, [0; 0]);
+    let mut calls = sender.calls(fixture);
+    calls.sort_unstable();
+    let mut expected = [TELL, SEND, SEND, CLAIM, RECORD, TELL].map(str::to_owned);
+    expected.sort_unstable();
+    assert_eq!(calls, expected);
+    assert_eq!(partner.received().await.len(), 2);
+    let stored = fixture.endpoints().find(&key(&partner)).await.unwrap();
+    assert_eq!(*stored.endpoint.health(), Health::Up);
+    for message in &waiting[1..] {
+        let ended = fixture.to_the_end(&sender.function, message).await;
+        assert_eq!((ended.status(), ended.attempts().len()), (Status::Delivered, 1));
+    }
+}
+
+#[tokio::test]
+async fn webhooks_over_the_rate_wait_for_their_places() {
+    let fixture = Fixture::shared().await;
+    let partner = Partner::agreeing(fixture, [Answer::status(200)], |agreed| agreed.max_rate = Some(1)).await;
+    let sender = fixture.sender().await;
+    let mut owed = Vec::new();
+    for _ in 0..6 {
+        owed.push(partner.owe().await);
+    }
+    assert_eq!(sender.give(&owed).await, [0; 0]);
+    let calls = sender.calls(fixture);
+    assert_eq!(calls[..3], [CONFIGURATION, LOOK, TELL], "one write reserves the places of all");
+    let count = |name: &str| calls.iter().filter(|call| *call == name).count();
+    assert_eq!((count(CLAIM), count(SEND)), (2, 4), "two go out within a second: {calls:?}");
+    let from = now();
+    for message in &owed[2..] {
+        let id = &message.delivery_id;
+        let placed = eventually("the message with its place is sent", async || fixture.resent(id).pop()).await;
+        assert!(placed.place.is_some());
+        let ended = fixture.to_the_end(&sender.function, &placed).await;
+        assert_eq!((ended.status(), ended.attempts().len()), (Status::Delivered, 1));
+    }
+    let sent: Vec<_> = partner.received().await;
+    assert_eq!(sent.len(), 6);
+    let last = fixture.stored(&owed[5].delivery_id).await.attempts()[0].sent_at;
+    assert!(last.as_millisecond() >= from.as_millisecond() + 2_000, "{last} is too soon after {from}");
+}
+
+#[tokio::test]
+async fn an_endpoint_in_the_table_is_replaced_by_its_version_and_gives_no_place_twice() {
+    let fixture = Fixture::shared().await;
+    let partner = Partner::new(fixture, [Answer::status(200)]).await;
+    let (endpoints, key) = (fixture.endpoints(), key(&partner));
+    assert_eq!(endpoints.find(&key).await, Ok(StoredEndpoint::default()));
+    // Places are reserved before anything is known of the health.
+    let wanted = Reservation { now: 1_000_000, count: 3, step: 10, until: 1_000_050 };
+    let first = Places { first: 1_000_000, step: 10 };
+    assert_eq!(endpoints.reserve(&key, wanted).await, Ok(Reserved::Done(first)));
+    let second = Places { first: 1_000_030, step: 10 };
+    assert_eq!(endpoints.reserve(&key, wanted).await, Ok(Reserved::Done(second)));
+    assert_eq!(endpoints.reserve(&key, wanted).await, Ok(Reserved::Full(1_000_060)));
+    let later = Reservation { now: 2_000_000, until: 3_000_000, ..wanted };
+    assert_eq!(endpoints.reserve(&key, later).await, Ok(Reserved::Done(Places { first: 2_000_000, step: 10 })));
+
+    let seen = |number: i64, status| Observation {
+        delivery_id: domain::values::ids::DeliveryId::new(format!("d-{number}")).unwrap(),
+        outcome: AttemptOutcome::Status(status),
+        at: domain::values::time::UnixMillis::from_millisecond(number * 40_000),
+    };
+    let down = Endpoint::default().after_all(&[seen(0, 503), seen(1, 503), seen(2, 503)]).unwrap();
+    let up = down.after(&seen(3, 200)).unwrap();
+    for (next, expected) in [(&up, Changed), (&down, Done), (&down, Changed), (&up, Done), (&down, Changed)] {
+        assert_eq!(endpoints.replace(&key, next).await, Ok(expected));
+    }
+    let stored = StoredEndpoint { endpoint: up, next_place: Some(2_000_030) };
+    assert_eq!(endpoints.find(&key).await, Ok(stored.clone()));
+    assert_eq!(endpoints.of_partner(&key.provider).await, Ok(vec![(key, stored)]));
+}
+
+#[tokio::test]
+async fn simultaneous_reservations_get_different_places() {
+    let fixture = Fixture::shared().await;
+    let partner = Partner::new(fixture, [Answer::status(200)]).await;
+    let (endpoints, key) = (fixture.endpoints(), key(&partner));
+    let wanted = Reservation { now: 1_000, count: 2, step: 1, until: 10_000 };
+    let mut reserving = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let (endpoints, key) = (endpoints.clone(), key.clone());
+        reserving.spawn(async move { endpoints.reserve(&key, wanted).await });
+    }
+    let mut first: Vec<i64> = Vec::new();
+    while let Some(reserved) = reserving.join_next().await {
+        match reserved.unwrap() {
+            Ok(Reserved::Done(places)) => first.push(places.first),
+            other => panic!("{other:?}"),
+        }
+    }
+    first.sort_unstable();
+    assert_eq!(first, (0..8).map(|number| 1_000 + 2 * number).collect::<Vec<_>>());
+}
