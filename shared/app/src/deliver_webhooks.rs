@@ -39,8 +39,9 @@ use domain::{
     outbound::{
         attempt,
         campaign::CampaignState,
-        delivery::{DeliveryPace, Ending, Message, NoWorkReason},
+        delivery::{Delivery, DeliveryPace, Ending, Message, NoWorkReason},
         endpoint::{self, EndpointPolicy, Observation},
+        notice::{NOTICES, Notice},
         retry,
     },
     partner::recipient::Callee,
@@ -48,15 +49,18 @@ use domain::{
 };
 use futures_util::future::join_all;
 use thiserror::Error;
+use tracing::warn;
 
 pub use self::endpoints::KnownEndpoints;
 use self::{
-    endpoints::{Pass, Wanted},
+    endpoints::{Pass, Shown, Wanted},
     worker::Worker,
 };
 use crate::{
     cache::Cache,
-    ports::{Clock, DeadLetters, EndpointKey, KnownRecipient, Ports, Randomness, ResendQueue, Unavailable},
+    ports::{
+        Clock, DeadLetters, EndpointKey, KnownRecipient, NewDeliveries, Ports, Put, Randomness, ResendQueue, Unavailable,
+    },
 };
 
 /// A message of `webhooks` or `webhook-retries`.
@@ -169,6 +173,8 @@ pub struct DeliverWebhooks<P: Ports> {
     pub recipients: Cache<P::Recipients>,
     /// Changes deliveries.
     pub deliveries: P::Deliveries,
+    /// Makes notices owed.
+    pub new_deliveries: P::NewDeliveries,
     /// Knows and changes endpoints.
     pub endpoints: KnownEndpoints<P::Endpoints>,
     /// Sends the messages of resends and all messages that wait.
@@ -219,6 +225,7 @@ impl AttemptTime {
 /// The messages of a batch that are due at one endpoint, and what may be done about them.
 struct AtEndpoint {
     policy: EndpointPolicy,
+    wants_notices: bool,
     /// The messages by their numbers in the batch.
     wanted: Vec<(usize, Wanted)>,
 }
@@ -256,7 +263,9 @@ impl<P: Ports> DeliverWebhooks<P> {
     async fn endpoints_of(&self, batch: &[ReceivedMessage]) -> BTreeMap<EndpointKey, AtEndpoint> {
         let mut endpoints = BTreeMap::<EndpointKey, AtEndpoint>::new();
         let now = self.clock.now();
-        for (number, message) in self.due(batch) {
+        // A notice about an endpoint must not wait for it, and says nothing of the host to which notices go.
+        let notice = |message: &Message| message.campaign.as_str() == NOTICES;
+        for (number, message) in self.due(batch).filter(|(_, message)| !notice(message)) {
             // The recipients were just read. What failed is reported for each message.
             let Ok(Some(known)) = self.recipients.get(&message.provider, now.timestamp()).await else { continue };
             let callee = known.recipient.campaign(&message.campaign);
@@ -268,8 +277,9 @@ impl<P: Ports> DeliverWebhooks<P> {
             };
             let key = EndpointKey { provider: message.provider.clone(), host: webhook.endpoint() };
             let wanted = self.wanted(message, callee);
-            let policy = known.recipient.endpoints();
-            let at = endpoints.entry(key).or_insert_with(|| AtEndpoint { policy, wanted: Vec::new() });
+            let (policy, wants_notices) = (known.recipient.endpoints(), known.recipient.wants_notices());
+            let at = endpoints.entry(key);
+            let at = at.or_insert_with(|| AtEndpoint { policy, wants_notices, wanted: Vec::new() });
             at.wanted.push((number, wanted));
         }
         endpoints
@@ -304,7 +314,8 @@ impl<P: Ports> DeliverWebhooks<P> {
         passes
     }
 
-    /// Tells the endpoints what the attempts have shown, unless the function's time is nearly over.
+    /// Tells the endpoints what the attempts have shown, and the partners that want it, unless the function's time is
+    /// nearly over.
     async fn tell(
         &self,
         endpoints: &BTreeMap<EndpointKey, AtEndpoint>,
@@ -312,10 +323,10 @@ impl<P: Ports> DeliverWebhooks<P> {
         deadline: UnixMillis,
     ) {
         let now = self.clock.now();
-        if now.plus(self.time.operation * 2) > deadline {
+        if now.plus(self.time.operation * 3) > deadline {
             return;
         }
-        join_all(endpoints.iter().map(async |(key, at)| {
+        let told = join_all(endpoints.iter().map(async |(key, at)| {
             let mut seen = Vec::new();
             let mut unused_trial = false;
             for (number, _) in &at.wanted {
@@ -327,12 +338,62 @@ impl<P: Ports> DeliverWebhooks<P> {
                     _ => unused_trial |= passes.get(*number) == Some(&Ok(Pass::Trial)),
                 }
             }
-            seen.sort_by_key(|seen| seen.at);
-            if !seen.is_empty() || unused_trial {
-                self.endpoints.tell(key, &seen, unused_trial, now).await;
+            if seen.is_empty() && !unused_trial {
+                return None;
             }
-        }))
-        .await;
+            seen.sort_by_key(|seen| seen.at);
+            let ticket = if at.wants_notices { self.randomness.ticket().ok() } else { None };
+            let shown = Shown { seen: &seen, unused_trial, is_held: at.policy.hold_while_down, ticket };
+            self.endpoints.tell(key, &shown, now).await
+        }));
+        let mut notices: Vec<Delivery> = told.await.into_iter().flatten().collect();
+        notices.extend(self.exhausted(endpoints, (batch, outcomes), now).await);
+        join_all(notices.iter().map(|notice| self.send_notice(notice))).await;
+    }
+
+    /// Makes a delivery owed for each partner that wants to be told that a webhook is exhausted, at most one an hour.
+    async fn exhausted(
+        &self,
+        endpoints: &BTreeMap<EndpointKey, AtEndpoint>,
+        (batch, outcomes): (&[ReceivedMessage], &[MessageOutcome]),
+        now: UnixMillis,
+    ) -> Vec<Delivery> {
+        let mut owed = BTreeMap::new();
+        for (key, at) in endpoints.iter().filter(|(_, at)| at.wants_notices) {
+            for (number, _) in &at.wanted {
+                let message = batch.get(*number).and_then(|received| received.message.as_ref().ok());
+                let (Some(message), Some(MessageOutcome::Attempted(attempted))) = (message, outcomes.get(*number)) else {
+                    continue;
+                };
+                if attempted.ending == Some(Ending::Exhausted) {
+                    let (campaign, fault) = (message.campaign.clone(), attempted.outcome.to_string());
+                    let notice = Notice::WebhookExhausted { campaign, at: attempted.ended_at, fault };
+                    owed.entry(&key.provider).or_insert(notice);
+                }
+            }
+        }
+        let put = owed.into_iter().map(async |(provider, notice)| {
+            let ticket = self.randomness.ticket().ok()?;
+            let delivery = Delivery::of_notice(provider.clone(), notice, now, ticket);
+            match self.new_deliveries.put_if_absent(&delivery).await {
+                Ok(Put::Fresh) => Some(delivery),
+                Ok(Put::Existing(_)) => None,
+                // The alarm of exhausted webhooks tells the operators.
+                Err(reason) => {
+                    warn!(%provider, %reason, "a partner cannot be told that a webhook is exhausted");
+                    None
+                }
+            }
+        });
+        join_all(put).await.into_iter().flatten().collect()
+    }
+
+    /// Sends the first message of a notice. If that fails, the sweep sends it.
+    async fn send_notice(&self, notice: &Delivery) {
+        let Some(message) = notice.next().and_then(|next| notice.first_message(next.ticket.clone())) else { return };
+        if let Err(reason) = self.resends.send(&message, 0).await {
+            warn!(provider = %notice.provider(), %reason, "the message of a notice was not sent; the sweep sends it");
+        }
     }
 
     async fn one(

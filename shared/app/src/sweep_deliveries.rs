@@ -93,7 +93,7 @@ pub struct Swept {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Readiness {
     Ready,
-    /// The campaign is paused.
+    /// The campaign is paused, or the partner wants no notices any more.
     Paused,
     /// The endpoint makes its webhooks wait.
     Waits,
@@ -215,6 +215,10 @@ impl<P: Ports> SweepDeliveries<P> {
     /// Says if a delivery's message may be sent, or returns `None` if its campaign is unknown.
     async fn state(&self, delivery: &Delivery, now: UnixMillis) -> Result<Option<Readiness>, Unavailable> {
         let partner = self.partners.get(delivery.provider(), now.timestamp()).await?;
+        if delivery.notice().is_some() {
+            let wanted = partner.is_some_and(|partner| partner.notify_url().is_some());
+            return Ok(Some(if wanted { Readiness::Ready } else { Readiness::Paused }));
+        }
         let campaigns = partner.as_deref().map(|partner| partner.media_buying().campaigns());
         let Some((partner, campaign)) =
             partner.as_deref().zip(campaigns.and_then(|campaigns| campaigns.get(delivery.campaign())))

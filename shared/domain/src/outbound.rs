@@ -3,7 +3,7 @@
 //! GG3 reports an [`event`]. The [`catalogue`] of all partners' [`campaign`]s admits the event, and applying it to the
 //! [`participant`] decides which webhooks are owed. [`progress`] explains to people how far a participant is. Each owed
 //! webhook is a [`delivery`] with rounds of [`attempt`]s, which [`retry`] schedules; they show the health of the
-//! partner's [`endpoint`]. A [`webhook`] is filled with the
+//! partner's [`endpoint`]; a [`notice`] tells the partner of it. A [`webhook`] is filled with the
 //! values of its [`macros`], and the [`address`] guard decides which servers may be called.
 
 pub mod address;
@@ -15,6 +15,7 @@ pub mod delivery;
 pub mod endpoint;
 pub mod event;
 pub mod macros;
+pub mod notice;
 pub mod participant;
 pub mod progress;
 pub mod retry;

@@ -20,8 +20,9 @@ use crate::inbound::parameters::{DRY_RUN, Parameters};
 use crate::inbound::rate::CallRate;
 use crate::inbound::rules::{MAX_KEPT_PER_DAY, PostbackRules};
 use crate::inbound::tracking_link::BaseUrl;
+use crate::outbound::agreed_ids::AgreedIds;
 use crate::outbound::campaign::Campaigns;
-use crate::outbound::webhook::Allowance;
+use crate::outbound::webhook::{Allowance, UrlTemplate};
 use crate::prelude::*;
 use crate::values::config_fault::{ConfigFault, Faults, collect};
 use crate::values::ids::{EventId, LandingName, Provider};
@@ -61,6 +62,17 @@ pub struct PartnerFile {
     /// Holds the agreement about the partner's media buying.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_buying: Option<MediaBuyingFile>,
+    /// Says where the partner is told what becomes of its webhooks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify: Option<NotifyFile>,
+}
+
+/// Says where a partner is told what becomes of its webhooks, as an operator writes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotifyFile {
+    /// Gives the URL of a webhook, by the rules of campaigns' URLs and without macros.
+    pub url: String,
 }
 
 impl PartnerFile {
@@ -80,6 +92,7 @@ pub struct Partner {
     allow_from: Option<Vec<IpNet>>,
     credential: CredentialKind,
     media_buying: MediaBuying,
+    notify_url: Option<String>,
     pauses: Pauses,
 }
 
@@ -126,6 +139,11 @@ impl Partner {
     /// Returns the agreement about media buying. The default is the click id and no campaigns.
     pub fn media_buying(&self) -> &MediaBuying {
         &self.media_buying
+    }
+
+    /// Returns the URL at which the partner is told what becomes of its webhooks.
+    pub fn notify_url(&self) -> Option<&str> {
+        self.notify_url.as_deref()
     }
 
     /// Returns true if this address may call. An IPv4 address that is written as IPv6 counts as IPv4.
@@ -206,6 +224,10 @@ impl Partner {
         faults.require(bounded, "postback.max_kept_per_day", "must be from 1 to 1000000");
         let rate = CallRate::parse(file.postback.rate.unwrap_or_default(), &mut faults);
         let media_buying = file.media_buying.map(|file| MediaBuying::parse(file, &names, allowance, &mut faults));
+        let notify_url = file.notify.map(|notify| notify.url);
+        if let Some((url, allowance)) = notify_url.as_deref().zip(allowance) {
+            check_notify(url, allowance, &mut faults);
+        }
         let rules = PostbackRules {
             names,
             transaction_id: file.postback.transaction_id,
@@ -228,9 +250,26 @@ impl Partner {
                 let credential = file.postback.credential;
                 let media_buying = media_buying.unwrap_or_default();
                 let pauses = Pauses::default();
-                Ok(Self { provider, rules, landings, allow_from, credential, media_buying, pauses })
+                Ok(Self { provider, rules, landings, allow_from, credential, media_buying, notify_url, pauses })
             }
             (_, faults) => Err(faults),
+        }
+    }
+}
+
+/// Adds the faults of the URL of notices.
+fn check_notify(url: &str, allowance: Allowance, faults: &mut Faults) {
+    const PATH: &str = "notify.url";
+    check_filled_in(url, PATH, faults);
+    match UrlTemplate::parse(url, &AgreedIds::default(), allowance) {
+        Ok(template) => {
+            let plain = !template.text().contains('{');
+            faults.require(plain, PATH, "must have no macro, because a notice is about no user");
+        }
+        Err(found) => {
+            for fault in found {
+                faults.add(PATH, fault.to_string());
+            }
         }
     }
 }

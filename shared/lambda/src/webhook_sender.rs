@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use adapters::{
     aws::CallLimits,
     deployed::Deployed,
-    dynamodb::{deliveries::DynamoDeliveries, endpoints::DynamoEndpoints, partners::DynamoRecipients},
+    dynamodb::{deliveries::{DynamoDeliveries, DynamoNewDeliveries}, endpoints::DynamoEndpoints, partners::DynamoRecipients},
     sqs::{SqsDeadLetters, SqsResends},
     webhook::{Limits, Reach, WebhookClient, WebhookSettings},
 };
@@ -75,8 +75,9 @@ impl WebhookSenderFunction {
         let recipients = DynamoRecipients::new(dynamodb.clone(), partners, secrets, settings.reach.allowance());
         let deliver = DeliverWebhooks {
             recipients: Cache::new(recipients, policy),
-            deliveries: DynamoDeliveries::new(dynamodb.clone(), deliveries, attempts, retention),
-            endpoints: KnownEndpoints::new(DynamoEndpoints::new(dynamodb, endpoints)),
+            deliveries: DynamoDeliveries::new(dynamodb.clone(), deliveries.clone(), attempts, retention),
+            new_deliveries: DynamoNewDeliveries::new(dynamodb.clone(), deliveries.clone()),
+            endpoints: KnownEndpoints::new(DynamoEndpoints::new(dynamodb, endpoints).with_notices(deliveries)),
             resends: SqsResends::new(sqs.clone(), resends),
             partners: client,
             dead_letters: SqsDeadLetters::new(sqs, dead_letters),

@@ -98,6 +98,7 @@ fn worker(world: &World, file: &Value) -> DeliverWebhooks<World> {
     DeliverWebhooks {
         recipients: Cache::new(Held::new(world, known), CachePolicy::default()),
         deliveries: world.clone(),
+        new_deliveries: world.clone(),
         endpoints: KnownEndpoints::new(world.clone()),
         resends: world.clone(),
         partners: world.clone(),

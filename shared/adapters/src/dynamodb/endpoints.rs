@@ -1,27 +1,38 @@
 //! Stores the endpoints to which partners' webhooks go.
 
+use std::collections::HashMap;
+
 use app::ports::{EndpointKey, Endpoints, Replaced, Reservation, Reserved, StoredEndpoint, Unavailable};
 use aws_sdk_dynamodb::{
     Client,
     operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
-    types::{ReturnValue, ReturnValuesOnConditionCheckFailure},
+    types::{ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update},
 };
 use domain::{
-    outbound::endpoint::{Endpoint, Places},
+    outbound::{
+        delivery::Delivery,
+        endpoint::{Endpoint, Places},
+    },
     values::ids::Provider,
 };
 
 use super::{
     Item,
-    item::{EndpointItem, HEALTH, HOST, NEXT_PLACE, PROVIDER, RECOVERED_AT, VERSION},
+    item::{
+        EndpointItem, HEALTH, HOST, NEXT_PLACE, PROVIDER, RECOVERED_AT, VERSION,
+        media_buying::{DELIVERY_ID, DeliveryItem},
+    },
     number, read, text, value,
-    write::{replaced, took_place},
+    write::{
+        CONDITION, OTHER_TRANSACTION, Requires, in_transaction, put, replaced, took_place, transact, unmade,
+    },
 };
 use crate::aws::unavailable;
 
 const GET: &str = "DynamoDB GetItem endpoints";
 const QUERY: &str = "DynamoDB Query endpoints";
 const REPLACE: &str = "DynamoDB UpdateItem endpoints";
+const REPLACE_AND_TELL: &str = "DynamoDB TransactWriteItems endpoints, deliveries";
 const RESERVE: &str = "DynamoDB UpdateItem endpoints";
 
 /// Says that places are reserved already, and that the next one may be given.
@@ -36,12 +47,20 @@ const TRIES: usize = 4;
 pub struct DynamoEndpoints {
     client: Client,
     table: String,
+    /// Names the table of deliveries, if notices may be made owed.
+    deliveries: Option<String>,
 }
 
 impl DynamoEndpoints {
     /// Uses this table.
     pub fn new(client: Client, table: String) -> Self {
-        Self { client, table }
+        Self { client, table, deliveries: None }
+    }
+
+    /// Puts the deliveries of notices into this table.
+    #[must_use]
+    pub fn with_notices(self, deliveries: String) -> Self {
+        Self { deliveries: Some(deliveries), ..self }
     }
 
     fn update(&self, key: &EndpointKey) -> UpdateItemFluentBuilder {
@@ -88,6 +107,37 @@ fn of(key: &EndpointKey) -> Item {
     Item::from([(PROVIDER.to_owned(), text(&key.provider)), (HOST.to_owned(), text(&key.host))])
 }
 
+/// Holds the parts of an update, which is sent alone or in a transaction.
+struct EndpointUpdate {
+    expression: String,
+    condition: &'static str,
+    names: HashMap<String, String>,
+    values: Item,
+}
+
+/// Makes the update that replaces the preceding version of an endpoint.
+fn update_of(endpoint: &Endpoint) -> Result<EndpointUpdate, Unavailable> {
+    let before = endpoint.version().saturating_sub(1);
+    let mut expression = "SET #version = :version, #health = :health".to_owned();
+    let mut names = HashMap::from([("#version", VERSION), ("#health", HEALTH)]);
+    let mut values = HashMap::from([
+        (":version", number(endpoint.version())),
+        (":health", value(REPLACE, endpoint.health())?),
+    ]);
+    let condition = if before == 0 { "attribute_not_exists(#version)" } else { "#version = :before" };
+    if before > 0 {
+        values.insert(":before", number(before));
+    }
+    if let Some(at) = endpoint.recovered_at() {
+        expression.push_str(", #recovered = :recovered");
+        names.insert("#recovered", RECOVERED_AT);
+        values.insert(":recovered", number(at.as_millisecond()));
+    }
+    let names = names.into_iter().map(|(name, attribute)| (name.to_owned(), attribute.to_owned())).collect();
+    let values = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    Ok(EndpointUpdate { expression, condition, names, values })
+}
+
 fn next_place(item: Option<Item>) -> Result<Option<i64>, Unavailable> {
     let next = item.and_then(|mut item| item.remove(NEXT_PLACE));
     let next = next.map(serde_dynamo::from_attribute_value).transpose();
@@ -101,26 +151,35 @@ impl Endpoints for DynamoEndpoints {
         Ok(item.map(|item| item.stored).unwrap_or_default())
     }
 
-    async fn replace(&self, key: &EndpointKey, endpoint: &Endpoint) -> Result<Replaced, Unavailable> {
-        let before = endpoint.version().saturating_sub(1);
-        let (mut set, condition) = (
-            "SET #version = :version, #health = :health".to_owned(),
-            if before == 0 { "attribute_not_exists(#version)" } else { "#version = :before" },
-        );
-        let update = self.update(key).expression_attribute_names("#version", VERSION);
-        let update = update.expression_attribute_names("#health", HEALTH);
-        let update = update.expression_attribute_values(":version", number(endpoint.version()));
-        let mut update = update.expression_attribute_values(":health", value(REPLACE, endpoint.health())?);
-        if before > 0 {
-            update = update.expression_attribute_values(":before", number(before));
-        }
-        if let Some(at) = endpoint.recovered_at() {
-            set.push_str(", #recovered = :recovered");
-            update = update.expression_attribute_names("#recovered", RECOVERED_AT);
-            update = update.expression_attribute_values(":recovered", number(at.as_millisecond()));
-        }
-        let written = update.update_expression(set).condition_expression(condition).send().await;
-        took_place(REPLACE, written).map(replaced)
+    /// Makes one write, or a transaction of two if there is a notice.
+    async fn replace(
+        &self,
+        key: &EndpointKey,
+        endpoint: &Endpoint,
+        notice: Option<&Delivery>,
+    ) -> Result<Replaced, Unavailable> {
+        let update = update_of(endpoint)?;
+        let Some((notice, deliveries)) = notice.zip(self.deliveries.as_ref()) else {
+            let written = self
+                .update(key)
+                .update_expression(update.expression)
+                .condition_expression(update.condition)
+                .set_expression_attribute_names(Some(update.names))
+                .set_expression_attribute_values(Some(update.values));
+            return took_place(REPLACE, written.send().await).map(replaced);
+        };
+        let endpoint = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(of(key)))
+            .update_expression(update.expression)
+            .condition_expression(update.condition)
+            .set_expression_attribute_names(Some(update.names))
+            .set_expression_attribute_values(Some(update.values));
+        let endpoint = endpoint.build().map_err(unmade(REPLACE_AND_TELL))?;
+        let notice = put(REPLACE_AND_TELL, deliveries, &DeliveryItem::from(notice), Requires::Absence(DELIVERY_ID))?;
+        let writes = vec![TransactWriteItem::builder().update(endpoint).build(), in_transaction(notice)];
+        // Another worker may have made the same change, with the same notice.
+        transact(&self.client, REPLACE_AND_TELL, writes, &[CONDITION, OTHER_TRANSACTION]).await.map(replaced)
     }
 
     /// Makes one write, or two if the line began or ended since it was last seen.

@@ -10,10 +10,14 @@ use std::{
 };
 
 use domain::{
-    outbound::endpoint::{
-        Admission, Endpoint, EndpointPolicy, FRESH, Health, Observation, Place, Places, Rate, Run, Transition,
+    outbound::{
+        delivery::Delivery,
+        endpoint::{
+            Admission, Endpoint, EndpointPolicy, FRESH, Health, Observation, Place, Places, Rate, Run, Transition,
+        },
+        notice::Notice,
     },
-    values::time::UnixMillis,
+    values::{ids::ChainTicket, time::UnixMillis},
 };
 use lru::LruCache;
 use tracing::warn;
@@ -63,6 +67,27 @@ pub(super) enum Pass {
     At(UnixMillis),
     /// The message waits at least until this instant, because all places before it are taken.
     Full(UnixMillis),
+}
+
+/// What the attempts of a batch show of an endpoint.
+#[derive(Debug, Default)]
+pub(super) struct Shown<'a> {
+    /// The attempts, the earliest first.
+    pub(super) seen: &'a [Observation],
+    /// True if a trial was claimed and then not made.
+    pub(super) unused_trial: bool,
+    /// True if the partner's webhooks wait while the endpoint is down.
+    pub(super) is_held: bool,
+    /// A fresh ticket for the message of a notice, if the partner wants notices.
+    pub(super) ticket: Option<ChainTicket>,
+}
+
+/// The result of storing what was shown.
+enum Told {
+    /// Everything is stored, with this notice.
+    Stored(Option<Box<Delivery>>),
+    /// Another worker has changed the endpoint.
+    Changed,
 }
 
 impl<E: Endpoints> KnownEndpoints<E> {
@@ -121,7 +146,7 @@ impl<E: Endpoints> KnownEndpoints<E> {
             }
         });
         if let Some((claimed, pass)) = trial
-            && self.replace(key, stored, &claimed).await? == Replaced::Done
+            && self.replace(key, stored, &claimed, None).await? == Replaced::Done
         {
             *pass = Pass::Trial;
         }
@@ -153,13 +178,18 @@ impl<E: Endpoints> KnownEndpoints<E> {
         Ok(places)
     }
 
-    /// Stores what these attempts show of the endpoint, the earliest first. `unused_trial` says that a trial was claimed
-    /// and then not made. A failure costs no attempt, since the next attempt shows the same again.
-    pub(super) async fn tell(&self, key: &EndpointKey, seen: &[Observation], unused_trial: bool, now: UnixMillis) {
+    /// Stores what these attempts show of the endpoint. A failure costs no attempt, since the next attempt shows the same
+    /// again. If that is a transition of which the partner is told, returns the delivery of the notice, which is stored
+    /// with it.
+    pub(super) async fn tell(&self, key: &EndpointKey, shown: &Shown<'_>, now: UnixMillis) -> Option<Delivery> {
+        let mut notice = None;
         for _ in 0..TRIES {
-            match self.try_tell(key, seen, unused_trial, now).await {
-                Ok(Replaced::Done) => break,
-                Ok(Replaced::Changed) => {}
+            match self.try_tell(key, shown, now).await {
+                Ok(Told::Stored(owed)) => {
+                    notice = owed;
+                    break;
+                }
+                Ok(Told::Changed) => {}
                 Err(reason) => {
                     let (provider, host) = (&key.provider, &key.host);
                     warn!(%provider, host, %reason, "the health of an endpoint cannot be stored");
@@ -169,38 +199,45 @@ impl<E: Endpoints> KnownEndpoints<E> {
         }
         // Only once, however often it was tried.
         self.with_known(key, |known| {
-            for seen in seen {
+            for seen in shown.seen {
                 known.run.add(seen);
             }
         });
+        notice.map(|notice| *notice)
     }
 
-    async fn try_tell(
-        &self,
-        key: &EndpointKey,
-        seen: &[Observation],
-        unused_trial: bool,
-        now: UnixMillis,
-    ) -> Result<Replaced, Unavailable> {
+    async fn try_tell(&self, key: &EndpointKey, shown: &Shown<'_>, now: UnixMillis) -> Result<Told, Unavailable> {
+        let Shown { seen, unused_trial, .. } = shown;
+        let unused_trial = *unused_trial;
         let mut run = self.with_known(key, |known| known.run);
-        for seen in seen {
+        for seen in *seen {
             run.add(seen);
         }
         let failed = seen.iter().any(Observation::is_failure);
         if failed && !run.is_suspicious(now) && !unused_trial {
-            return Ok(Replaced::Done);
+            return Ok(Told::Stored(None));
         }
         let stored = self.recent(key, now).await?;
         let before = &stored.endpoint;
         let after = before.after_all(seen).or_else(|| before.without_trial(now).filter(|_| unused_trial));
-        let Some(after) = after else { return Ok(Replaced::Done) };
-        let replaced = self.replace(key, &stored, &after).await?;
-        if replaced == Replaced::Done
-            && let Some(transition) = after.transition_from(before)
-        {
-            log(key, transition, &after);
+        let Some(after) = after else { return Ok(Told::Stored(None)) };
+        let transition = after.transition_from(before);
+        let notice = match (transition, &shown.ticket) {
+            (Some(_), Some(ticket)) => {
+                let notice = notice(key, shown.is_held, before, &after);
+                notice.map(|notice| Delivery::of_notice(key.provider.clone(), notice, now, ticket.clone()))
+            }
+            _ => None,
+        };
+        match self.replace(key, &stored, &after, notice.as_ref()).await? {
+            Replaced::Changed => Ok(Told::Changed),
+            Replaced::Done => {
+                if let Some(transition) = transition {
+                    log(key, transition, &after);
+                }
+                Ok(Told::Stored(notice.map(Box::new)))
+            }
         }
-        Ok(replaced)
     }
 
     /// Stores an endpoint in place of the one that was read, and remembers it. Forgets it if another worker was faster.
@@ -209,8 +246,9 @@ impl<E: Endpoints> KnownEndpoints<E> {
         key: &EndpointKey,
         read: &StoredEndpoint,
         next: &Endpoint,
+        notice: Option<&Delivery>,
     ) -> Result<Replaced, Unavailable> {
-        let replaced = self.endpoints.replace(key, next).await;
+        let replaced = self.endpoints.replace(key, next, notice).await;
         self.with_known(key, |known| match replaced {
             Ok(Replaced::Done) => known.stored = StoredEndpoint { endpoint: next.clone(), ..read.clone() },
             Ok(Replaced::Changed) | Err(_) => known.read_at = None,
@@ -239,6 +277,21 @@ impl<E: Endpoints> KnownEndpoints<E> {
     /// Locks, even after a panic, because every critical section leaves the memory consistent.
     fn lock(&self) -> MutexGuard<'_, LruCache<EndpointKey, Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns what the partner is told if the endpoint changes in this way.
+fn notice(key: &EndpointKey, held: bool, before: &Endpoint, after: &Endpoint) -> Option<Notice> {
+    let (host, version) = (key.host.clone(), after.version());
+    match (before.down_since(), after.health()) {
+        (None, Health::Down { since, fault, .. }) => {
+            Some(Notice::EndpointDown { host, since: *since, fault: fault.clone(), held, version })
+        }
+        (Some(down_since), Health::Up) => {
+            let since = after.recovered_at()?;
+            Some(Notice::EndpointUp { host, since, down_since, held, version })
+        }
+        _ => None,
     }
 }
 

@@ -79,6 +79,7 @@ pub(crate) fn use_case(world: &World, known: Option<KnownRecipient>) -> UseCase 
     DeliverWebhooks {
         recipients: Cache::new(Held::new(world, known.map(|known| (provider(), known))), policy),
         deliveries: world.clone(),
+        new_deliveries: world.clone(),
         endpoints: KnownEndpoints::new(world.clone()),
         resends: world.clone(),
         partners: world.clone(),

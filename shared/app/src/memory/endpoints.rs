@@ -1,7 +1,10 @@
 //! Holds endpoints in memory.
 
 use domain::{
-    outbound::endpoint::{Endpoint, Places},
+    outbound::{
+        delivery::Delivery,
+        endpoint::{Endpoint, Places},
+    },
     values::ids::Provider,
 };
 
@@ -13,13 +16,21 @@ impl Endpoints for World {
         self.call("read endpoint", |state| state.endpoints.get(key).cloned().unwrap_or_default())
     }
 
-    async fn replace(&self, key: &EndpointKey, endpoint: &Endpoint) -> Result<Replaced, Unavailable> {
+    async fn replace(
+        &self,
+        key: &EndpointKey,
+        endpoint: &Endpoint,
+        notice: Option<&Delivery>,
+    ) -> Result<Replaced, Unavailable> {
         self.call("write endpoint", |state| {
             let stored = state.endpoints.entry(key.clone()).or_default();
             if stored.endpoint.version() + 1 != endpoint.version() {
                 return Replaced::Changed;
             }
             stored.endpoint = endpoint.clone();
+            if let Some(notice) = notice {
+                state.deliveries.insert(notice.id().clone(), notice.clone());
+            }
             Replaced::Done
         })
     }

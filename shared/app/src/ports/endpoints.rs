@@ -1,7 +1,10 @@
 //! Defines the port of the endpoints to which partners' webhooks go.
 
 use domain::{
-    outbound::endpoint::{Endpoint, EndpointPolicy, Health, Places},
+    outbound::{
+        delivery::Delivery,
+        endpoint::{Endpoint, EndpointPolicy, Health, Places},
+    },
     values::{ids::Provider, time::UnixMillis},
 };
 use serde::{Deserialize, Serialize};
@@ -65,12 +68,14 @@ pub trait Endpoints: Send + Sync {
     /// Reads an endpoint. MUST see every write that returned before.
     fn find(&self, key: &EndpointKey) -> impl Future<Output = Result<StoredEndpoint, Unavailable>> + Send;
 
-    /// Stores an endpoint if the stored one has the preceding version. MUST decide atomically among simultaneous calls,
-    /// and MUST leave the places as they are.
+    /// Stores an endpoint if the stored one has the preceding version, and with it the delivery of a notice, if there is
+    /// one. MUST do both or neither, MUST decide atomically among simultaneous calls, and MUST leave the places as they
+    /// are.
     fn replace(
         &self,
         key: &EndpointKey,
         endpoint: &Endpoint,
+        notice: Option<&Delivery>,
     ) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
 
     /// Reserves places in a row from the first one that is free. MUST give no place twice, and MUST leave the endpoint's

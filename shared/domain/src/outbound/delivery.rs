@@ -17,6 +17,7 @@
 mod pace;
 mod transitions;
 
+use alloc::boxed::Box;
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,7 @@ pub use transitions::{AttemptDecision, MessageDecision, NoWorkReason, OpenedRoun
 use crate::outbound::agreed_ids::PartnerIds;
 use crate::outbound::attempt::Attempt;
 use crate::outbound::campaign::CampaignState;
+use crate::outbound::notice::{self, Notice};
 use crate::outbound::participant::Owed;
 use crate::prelude::*;
 use crate::values::ids::{CampaignName, ChainTicket, ClaimMark, DeliveryId, Provider, UserId};
@@ -53,6 +55,8 @@ pub struct Delivery {
     life: Life,
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     erased: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    notice: Option<Box<Notice>>,
 }
 
 /// Says if work is left. A delivery has a next attempt until it has ended.
@@ -296,8 +300,20 @@ impl Delivery {
             attempts: Vec::new(),
             recorded: None,
             erased: false,
+            notice: None,
             life: Life::UnderWay { next: NextAttempt { due_at: now, ticket }, claim: None },
         }
+    }
+
+    /// Makes the delivery of a notice. The same occasion gives the same id, so the caller puts it if it is absent.
+    pub fn of_notice(provider: Provider, notice: Notice, now: UnixMillis, ticket: ChainTicket) -> Self {
+        let owed = Owed { provider, campaign: notice::campaign(), ids: PartnerIds::default(), occurred_at: now };
+        Self { notice: Some(Box::new(notice.clone())), ..Self::new(notice.occasion(), owed, now, ticket) }
+    }
+
+    /// Returns what the partner is told, if the delivery is a notice.
+    pub fn notice(&self) -> Option<&Notice> {
+        self.notice.as_deref()
     }
 
     /// Returns the delivery's id, which is also the `webhook-id` of every attempt in every round.

@@ -10,6 +10,7 @@ use crate::outbound::agreed_ids::{AgreedIds, TrackingId};
 use crate::outbound::campaign::{self, Campaign, CampaignFile, Campaigns};
 use crate::outbound::catalogue::PartnerGoals;
 use crate::outbound::endpoint::EndpointPolicy;
+use crate::outbound::notice::NOTICES;
 use crate::outbound::webhook::{Allowance, BodyNames, Method, UrlTemplate};
 
 use crate::prelude::*;
@@ -117,6 +118,8 @@ impl MediaBuying {
         let agreed = ids_known.then_some(&ids);
         for (at, campaign) in file.campaigns.iter().enumerate() {
             let path = format!("media_buying.campaigns[{at}]");
+            let is_ours = allowance.is_some() && campaign.name == NOTICES;
+            faults.require(!is_ours, &format!("{path}.name"), "is the name of our notices; choose another");
             check_webhook(campaign, &path, names, agreed.zip(allowance), faults);
         }
         let campaigns = campaign::parse_all(file.campaigns, "media_buying.campaigns", faults);

@@ -2,11 +2,13 @@
 
 use alloc::collections::BTreeMap;
 
+use crate::outbound::agreed_ids::AgreedIds;
 use crate::outbound::attempt::AttemptFault;
 use crate::outbound::campaign::{Campaign, CampaignState};
 use crate::outbound::delivery::Delivery;
 use crate::outbound::endpoint::EndpointPolicy;
 use crate::outbound::macros::WebhookValues;
+use crate::outbound::notice::NOTICES;
 use crate::outbound::retry::RetryPolicy;
 use crate::outbound::webhook::{Allowance, BodyNames, Method, TemplateFault, UrlTemplate, Webhook, WebhookRequest};
 use crate::partner::Partner;
@@ -17,6 +19,7 @@ use crate::values::ids::{CampaignName, EventLabel};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipient {
     endpoints: EndpointPolicy,
+    notices: Option<Callee>,
     campaigns: BTreeMap<CampaignName, Callee>,
 }
 
@@ -36,6 +39,7 @@ impl Recipient {
         let campaigns = partner.media_buying().campaigns().iter();
         Self {
             endpoints: partner.media_buying().endpoints(),
+            notices: partner.notify_url().map(|url| of_notices(url, allowance)),
             campaigns: campaigns.map(|(name, campaign)| (name.clone(), callee(partner, campaign, allowance))).collect(),
         }
     }
@@ -45,10 +49,27 @@ impl Recipient {
         self.endpoints
     }
 
-    /// Returns a campaign, even if it is archived.
+    /// Returns true if the partner wants to be told of its endpoints.
+    pub fn wants_notices(&self) -> bool {
+        self.notices.is_some()
+    }
+
+    /// Returns a campaign, even if it is archived, or the campaign of notices.
     pub fn campaign(&self, name: &CampaignName) -> Option<&Callee> {
+        if name.as_str() == NOTICES {
+            return self.notices.as_ref();
+        }
         self.campaigns.get(name)
     }
+}
+
+/// Prepares the webhook of a partner's notices. It has no macros, and its resends have the usual intervals.
+fn of_notices(url: &str, allowance: Allowance) -> Callee {
+    let template = UrlTemplate::parse(url, &AgreedIds::default(), allowance);
+    let template = template.map_err(|faults| all(faults.iter().map(TemplateFault::unquoted)));
+    let webhook = template.map(|template| Webhook { template, method: Method::Post, names: BodyNames::default() });
+    let event = EventLabel::new(NOTICES).unwrap_or_else(|_| unreachable!("the name is a label"));
+    Callee { state: CampaignState::Open, policy: RetryPolicy::default(), event, webhook }
 }
 
 fn callee(partner: &Partner, campaign: &Campaign, allowance: Allowance) -> Callee {
@@ -110,13 +131,17 @@ impl Prepared<'_> {
 
     /// Makes the request of a delivery. While the configuration is the same, the request is the same at every attempt.
     pub fn request(&self, delivery: &Delivery) -> Result<WebhookRequest, AttemptFault> {
-        self.webhook.request(&WebhookValues {
+        let values = WebhookValues {
             ids: delivery.ids(),
             event: self.event,
             campaign: delivery.campaign(),
             delivery_id: delivery.id(),
             occurred_at: delivery.occurred_at(),
-        })
+        };
+        match delivery.notice() {
+            Some(notice) => self.webhook.notice(notice, &values),
+            None => self.webhook.request(&values),
+        }
     }
 }
 

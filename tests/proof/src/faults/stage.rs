@@ -227,9 +227,14 @@ impl Endpoints for Stage {
         self.world.find(key).await
     }
 
-    async fn replace(&self, key: &EndpointKey, endpoint: &Endpoint) -> Result<Replaced, Unavailable> {
+    async fn replace(
+        &self,
+        key: &EndpointKey,
+        endpoint: &Endpoint,
+        notice: Option<&Delivery>,
+    ) -> Result<Replaced, Unavailable> {
         self.turn().await;
-        Endpoints::replace(&self.world, key, endpoint).await
+        Endpoints::replace(&self.world, key, endpoint, notice).await
     }
 
     async fn reserve(&self, key: &EndpointKey, wanted: Reservation) -> Result<Reserved, Unavailable> {

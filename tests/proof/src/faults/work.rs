@@ -156,6 +156,7 @@ async fn send(messages: &[Message], open: Open, stage: Stage) -> Vec<deliver_web
     let deliver = DeliverWebhooks::<Stage> {
         recipients: Cache::new(Configuration(stage.clone(), Held::new(&stage.world, [known])), CachePolicy::default()),
         deliveries: stage.clone(),
+        new_deliveries: stage.clone(),
         endpoints: KnownEndpoints::new(stage.clone()),
         resends: stage.clone(),
         partners: stage.clone(),

@@ -4,6 +4,7 @@ use domain::{
     outbound::{
         attempt::AttemptOutcome,
         delivery::{Delivery, Message, Status},
+        notice::{NOTICES, Notice},
         webhook::Allowance,
     },
     partner::{Partner, PartnerFile, recipient::Recipient},
@@ -34,7 +35,8 @@ fn recipient(endpoints: &serde_json::Value) -> KnownRecipient {
         {"name": "welcome", "goal": {"type": "registration"}, "active_from": "2026-11-23T12:00:00Z",
          "webhook": {"url": "https://a.example/hook/{userId}?c={clickId}"}}]}});
     for (name, value) in endpoints.as_object().unwrap() {
-        file["media_buying"][name] = value.clone();
+        let section = if name == "notify" { &mut file } else { &mut file["media_buying"] };
+        section[name] = value.clone();
     }
     let file: PartnerFile = serde_json::from_value(file).unwrap();
     KnownRecipient {
@@ -57,6 +59,8 @@ struct Play {
     /// The spans of time in which the server answers 503, in seconds.
     down: Vec<(i64, i64)>,
     hops: usize,
+    /// True if notices are taken although the server is down.
+    notices_arrive: bool,
 }
 
 impl Play {
@@ -72,6 +76,7 @@ impl Play {
             owed: Vec::new(),
             down: down.to_vec(),
             hops: 0,
+            notices_arrive: false,
         };
         for (number, second) in (0_u64..).zip(owed_at) {
             let owed = delivery_at(&format!("u-{number}"), "p-9", at(second));
@@ -94,14 +99,21 @@ impl Play {
             let now = arrives.max(self.world.now());
             self.world.state().millisecond = now.as_millisecond();
             let mut batch = Vec::new();
+            let is_notice = |message: &Message| message.campaign.as_str() == NOTICES;
             while batch.len() < 10
                 && let Some((_, number)) = self.waiting.first().copied().filter(|(arrives, _)| *arrives <= now)
             {
+                let message = self.messages[number].clone();
+                if batch.first().is_some_and(|first| is_notice(first) != is_notice(&message)) {
+                    break;
+                }
                 self.waiting.pop_first();
-                batch.push(self.messages[number].clone());
+                batch.push(message);
             }
             let is_down = self.down.iter().any(|down| at(down.0) <= now && now < at(down.1));
-            let status = AttemptOutcome::Status(if is_down { 503 } else { 200 });
+            // A batch has notices or webhooks, because each host has its own state.
+            let taken = self.notices_arrive && batch.iter().any(|message| message.campaign.as_str() == NOTICES);
+            let status = AttemptOutcome::Status(if is_down && !taken { 503 } else { 200 });
             self.world.state().answers = std::iter::repeat_n((status, None, Duration::ZERO), 10).collect();
             let received: Vec<_> = batch.iter().map(received).collect();
             let outcomes = self.use_case.handle(&received, now.plus(Duration::from_mins(1))).await;
@@ -266,6 +278,85 @@ proptest! {
         prop_assert_eq!(play.statuses(), [Status::Delivered].into());
         prop_assert_eq!(play.waiting.len(), 0);
         prop_assert!(play.endpoint().down_since().is_none());
+    }
+}
+
+const NOTIFY: &str = "https://status.example/gg3";
+
+/// Returns the types of the notices that reached the partner, and when.
+fn told(play: &Play) -> Vec<(&'static str, UnixMillis)> {
+    let state = play.world.state();
+    let notices = state.requests.iter().filter(|(.., url)| url == NOTIFY);
+    notices.map(|(at, id, _)| (state.deliveries[id].notice().unwrap().kind(), *at)).collect()
+}
+
+#[tokio::test]
+async fn a_partner_is_told_once_that_its_endpoint_is_down_and_once_that_it_is_up() {
+    let file = json!({"hold_while_down": true, "notify": {"url": NOTIFY}});
+    let mut play = Play::new(&file, (0..HOUR).step_by(5), &[(600, 1800)]);
+    // Notices go to another host, which is up.
+    play.notices_arrive = true;
+    play.until(2 * HOUR).await;
+    assert_eq!(play.statuses(), [Status::Delivered].into());
+    let told = told(&play);
+    let kinds: Vec<&str> = told.iter().map(|(kind, _)| *kind).collect();
+    assert_eq!(kinds, ["gg3.endpoint.down", "gg3.endpoint.up"]);
+    assert!(told[0].1 < at(720) && told[1].1 > at(1800), "{told:?}");
+}
+
+#[tokio::test]
+async fn exhausted_webhooks_are_told_at_most_once_an_hour_and_a_failing_notice_is_told_to_nobody() {
+    let file = json!({"notify": {"url": NOTIFY}});
+    let mut play = Play::new(&file, (0..HOUR).step_by(60), &[(0, 5 * HOUR)]);
+    play.notices_arrive = true;
+    play.until(6 * HOUR).await;
+    let exhausted: Vec<i64> = told(&play)
+        .iter()
+        .filter(|(kind, _)| *kind == "gg3.webhook.exhausted")
+        .map(|(_, at)| at.as_millisecond() / 3_600_000)
+        .collect();
+    assert_eq!(exhausted.len(), exhausted.iter().collect::<BTreeSet<_>>().len(), "{exhausted:?}");
+    assert!(!exhausted.is_empty());
+    // Now the notices fail too: each has its six attempts, and no notice is about a notice.
+    let mut play = Play::new(&file, (0..HOUR).step_by(60), &[(0, 12 * HOUR)]);
+    play.until(24 * HOUR).await;
+    let state = play.world.state();
+    let notices: Vec<&Delivery> = state.deliveries.values().filter(|it| it.notice().is_some()).collect();
+    assert!((2..8).contains(&notices.len()), "{}", notices.len());
+    assert!(notices.iter().all(|notice| notice.attempts().len() <= 6));
+}
+
+/// Tries every single fault of the calls of ports while an endpoint goes down and comes up again.
+#[tokio::test]
+async fn no_fault_loses_a_notice_or_tells_it_twice() {
+    let story = || {
+        let mut play = Play::new(&json!({"notify": {"url": NOTIFY}}), [0, 1, 2, 76, 77, 100], &[(0, 90)]);
+        play.notices_arrive = true;
+        play
+    };
+    let mut clean = story();
+    clean.until(2 * HOUR).await;
+    let calls = clean.world.state().calls.len();
+    assert_eq!(told(&clean).len(), 2);
+    for fault in 0..calls {
+        for kind in [Trouble::Before, Trouble::After] {
+            let mut play = story();
+            play.world.state().trouble = [(fault, kind)].into();
+            play.until(2 * HOUR).await;
+            let state = play.world.state();
+            let called = state.calls.get(fault).copied();
+            let owed: Vec<&'static str> =
+                state.deliveries.values().filter_map(Delivery::notice).map(Notice::kind).collect();
+            drop(state);
+            let told = told(&play);
+            let kinds: BTreeSet<_> = told.iter().map(|(kind, _)| *kind).collect();
+            assert_eq!(owed.iter().copied().collect::<BTreeSet<_>>().len(), owed.len(), "{kind:?} {called:?}: {owed:?}");
+            // A message that was not sent is sent by the sweep, and a request that broke is made again.
+            let unsent = called == Some("send resend") && kind == Trouble::Before;
+            let broken = usize::from(called == Some("call partner"));
+            assert!(told.len() <= kinds.len() + broken, "{kind:?} {called:?}: {told:?}");
+            assert!(unsent || kinds.len() == owed.len(), "{kind:?} {called:?}: {told:?}, {owed:?}");
+        }
     }
 }
 

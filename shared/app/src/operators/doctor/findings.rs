@@ -10,6 +10,7 @@ use domain::{
         campaign::CampaignState,
         delivery::{Delivery, Status},
         endpoint::Health,
+        notice::NOTICES,
     },
     partner::{Pauses, Side},
     values::{
@@ -187,7 +188,10 @@ pub(super) fn webhooks(
         by_campaign.entry(delivery.campaign()).or_default().push(delivery);
     }
     let campaigns = partner.media_buying().campaigns();
-    let state = |name: &CampaignName| campaigns.get(name).map(domain::outbound::campaign::Campaign::state);
+    let state = |name: &CampaignName| {
+        let notices = (name.as_str() == NOTICES).then_some(CampaignState::Open);
+        campaigns.get(name).map(domain::outbound::campaign::Campaign::state).or(notices)
+    };
     let mut found: Vec<Finding> = by_campaign
         .into_iter()
         .map(|(name, deliveries)| campaign(&item.provider, name, state(name), &deliveries, (owed.has_more, now.into())))

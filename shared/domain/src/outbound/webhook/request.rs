@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{template::UrlTemplate, url::WebhookUrl};
 use crate::outbound::attempt::AttemptFault;
 use crate::outbound::macros::WebhookValues;
+use crate::outbound::notice::Notice;
 use crate::prelude::*;
 use crate::values::ids::{ClickId, PartnerUserId};
 use crate::values::parameter_names::{Field, ParameterNames};
@@ -95,6 +96,12 @@ impl Webhook {
             Method::Post => Some(body(values, &self.names)),
         };
         Ok(WebhookRequest { url, body })
+    }
+
+    /// Makes the request of a notice, which is a POST whatever the method is.
+    pub fn notice(&self, notice: &Notice, values: &WebhookValues<'_>) -> Result<WebhookRequest, AttemptFault> {
+        let url = self.template.render(values)?;
+        Ok(WebhookRequest { url, body: Some(notice.body(values.occurred_at)) })
     }
 }
 
