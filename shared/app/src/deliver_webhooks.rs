@@ -59,7 +59,8 @@ use self::{
 use crate::{
     cache::Cache,
     ports::{
-        Clock, DeadLetters, EndpointKey, KnownRecipient, NewDeliveries, Ports, Put, Randomness, ResendQueue, Unavailable,
+        Clock, DeadLetters, EndpointKey, KnownRecipient, NewDeliveries, Ports, Put, Randomness, ResendQueue,
+        Unavailable,
     },
 };
 
@@ -362,7 +363,8 @@ impl<P: Ports> DeliverWebhooks<P> {
         for (key, at) in endpoints.iter().filter(|(_, at)| at.wants_notices) {
             for (number, _) in &at.wanted {
                 let message = batch.get(*number).and_then(|received| received.message.as_ref().ok());
-                let (Some(message), Some(MessageOutcome::Attempted(attempted))) = (message, outcomes.get(*number)) else {
+                let (Some(message), Some(MessageOutcome::Attempted(attempted))) = (message, outcomes.get(*number))
+                else {
                     continue;
                 };
                 if attempted.ending == Some(Ending::Exhausted) {

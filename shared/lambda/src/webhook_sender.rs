@@ -5,7 +5,11 @@ use std::{path::PathBuf, time::Duration};
 use adapters::{
     aws::CallLimits,
     deployed::Deployed,
-    dynamodb::{deliveries::{DynamoDeliveries, DynamoNewDeliveries}, endpoints::DynamoEndpoints, partners::DynamoRecipients},
+    dynamodb::{
+        deliveries::{DynamoDeliveries, DynamoNewDeliveries},
+        endpoints::DynamoEndpoints,
+        partners::DynamoRecipients,
+    },
     sqs::{SqsDeadLetters, SqsResends},
     webhook::{Limits, Reach, WebhookClient, WebhookSettings},
 };

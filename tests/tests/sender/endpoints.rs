@@ -101,7 +101,7 @@ async fn an_endpoint_in_the_table_is_replaced_by_its_version_and_gives_no_place_
     let down = Endpoint::default().after_all(&[seen(0, 503), seen(1, 503), seen(2, 503)]).unwrap();
     let up = down.after(&seen(3, 200)).unwrap();
     for (next, expected) in [(&up, Changed), (&down, Done), (&down, Changed), (&up, Done), (&down, Changed)] {
-        assert_eq!(endpoints.replace(&key, next).await, Ok(expected));
+        assert_eq!(endpoints.replace(&key, next, None).await, Ok(expected));
     }
     let stored = StoredEndpoint { endpoint: up, next_place: Some(2_000_030) };
     assert_eq!(endpoints.find(&key).await, Ok(stored.clone()));

@@ -23,9 +23,7 @@ use super::{
         media_buying::{DELIVERY_ID, DeliveryItem},
     },
     number, read, text, value,
-    write::{
-        CONDITION, OTHER_TRANSACTION, Requires, in_transaction, put, replaced, took_place, transact, unmade,
-    },
+    write::{CONDITION, OTHER_TRANSACTION, Requires, in_transaction, put, replaced, took_place, transact, unmade},
 };
 use crate::aws::unavailable;
 
@@ -120,10 +118,8 @@ fn update_of(endpoint: &Endpoint) -> Result<EndpointUpdate, Unavailable> {
     let before = endpoint.version().saturating_sub(1);
     let mut expression = "SET #version = :version, #health = :health".to_owned();
     let mut names = HashMap::from([("#version", VERSION), ("#health", HEALTH)]);
-    let mut values = HashMap::from([
-        (":version", number(endpoint.version())),
-        (":health", value(REPLACE, endpoint.health())?),
-    ]);
+    let mut values =
+        HashMap::from([(":version", number(endpoint.version())), (":health", value(REPLACE, endpoint.health())?)]);
     let condition = if before == 0 { "attribute_not_exists(#version)" } else { "#version = :before" };
     if before > 0 {
         values.insert(":before", number(before));

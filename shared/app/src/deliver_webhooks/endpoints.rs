@@ -207,10 +207,9 @@ impl<E: Endpoints> KnownEndpoints<E> {
     }
 
     async fn try_tell(&self, key: &EndpointKey, shown: &Shown<'_>, now: UnixMillis) -> Result<Told, Unavailable> {
-        let Shown { seen, unused_trial, .. } = shown;
-        let unused_trial = *unused_trial;
+        let (seen, unused_trial) = (shown.seen, shown.unused_trial);
         let mut run = self.with_known(key, |known| known.run);
-        for seen in *seen {
+        for seen in seen {
             run.add(seen);
         }
         let failed = seen.iter().any(Observation::is_failure);

@@ -307,8 +307,9 @@ impl Delivery {
 
     /// Makes the delivery of a notice. The same occasion gives the same id, so the caller puts it if it is absent.
     pub fn of_notice(provider: Provider, notice: Notice, now: UnixMillis, ticket: ChainTicket) -> Self {
+        let occasion = notice.occasion();
         let owed = Owed { provider, campaign: notice::campaign(), ids: PartnerIds::default(), occurred_at: now };
-        Self { notice: Some(Box::new(notice.clone())), ..Self::new(notice.occasion(), owed, now, ticket) }
+        Self { notice: Some(Box::new(notice)), ..Self::new(occasion, owed, now, ticket) }
     }
 
     /// Returns what the partner is told, if the delivery is a notice.

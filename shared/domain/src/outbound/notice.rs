@@ -4,6 +4,8 @@
 //! [`campaign`], with an id that is the same for the same occasion. So it is never lost, never told twice, has six
 //! attempts, and can be opened again by hand.
 
+use alloc::{collections::BTreeMap, vec};
+
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -82,7 +84,9 @@ impl Notice {
             Self::EndpointDown { host, version, .. } | Self::EndpointUp { host, version, .. } => {
                 format!("{}:{version}:{host}", self.kind())
             }
-            Self::WebhookExhausted { at, .. } => format!("{}:{}", self.kind(), at.as_millisecond().div_euclid(3_600_000)),
+            Self::WebhookExhausted { at, .. } => {
+                format!("{}:{}", self.kind(), at.as_millisecond().div_euclid(3_600_000))
+            }
             Self::Test { number } => format!("{}:{number}", self.kind()),
         };
         // A host has at most 253 bytes and a port, so the text may be a little too long for an id.
@@ -94,13 +98,17 @@ impl Notice {
     pub fn words(&self) -> [String; 3] {
         match self {
             Self::EndpointDown { host, since, fault, held, .. } => [
-                format!("Webhooks to {host} have failed since {:.0}. The last one looked at: {fault}.", since.timestamp()),
+                format!(
+                    "Webhooks to {host} have failed since {:.0}. The last one looked at: {fault}.",
+                    since.timestamp()
+                ),
                 if *held {
                     "Webhooks wait and spend no attempt, except one at a time, which is tried.".to_owned()
                 } else {
                     "Each webhook is sent up to six times, as agreed.".to_owned()
                 },
-                "Please look at your server. Nothing else is needed: the first webhook that it takes ends this.".to_owned(),
+                "Please look at your server. Nothing else is needed: the first webhook that it takes ends this."
+                    .to_owned(),
             ],
             Self::EndpointUp { host, since, down_since, held, .. } => [
                 format!(
@@ -139,27 +147,20 @@ impl Notice {
     /// Returns the body of the webhook: Standard Webhooks' form, with the words for people and the facts for programs.
     pub fn body(&self, occurred_at: UnixMillis) -> String {
         let [what, we, you] = self.words();
-        let mut data = json!({"what_happened": what, "what_we_do": we, "what_you_can_do": you});
-        let mut fact = |name: &str, value: String| data[name] = value.into();
-        match self {
-            Self::EndpointDown { host, since, fault, held, .. } => {
-                fact("endpoint", host.clone());
-                fact("since", since.to_string());
-                fact("fault", fault.clone());
-                data["webhooks_wait"] = (*held).into();
+        let words = [("what_happened", what), ("what_we_do", we), ("what_you_can_do", you)];
+        let facts = match self {
+            Self::EndpointDown { host, since, fault, .. } => {
+                vec![("endpoint", host.clone()), ("since", since.to_string()), ("fault", fault.clone())]
             }
             Self::EndpointUp { host, since, down_since, .. } => {
-                fact("endpoint", host.clone());
-                fact("since", since.to_string());
-                fact("down_since", down_since.to_string());
+                vec![("endpoint", host.clone()), ("since", since.to_string()), ("down_since", down_since.to_string())]
             }
             Self::WebhookExhausted { campaign, at, fault } => {
-                fact("campaign", campaign.to_string());
-                fact("at", at.to_string());
-                fact("fault", fault.clone());
+                vec![("campaign", campaign.to_string()), ("at", at.to_string()), ("fault", fault.clone())]
             }
-            Self::Test { .. } => {}
-        }
+            Self::Test { .. } => Vec::new(),
+        };
+        let data: BTreeMap<&str, String> = words.into_iter().chain(facts).collect();
         json!({"type": self.kind(), "timestamp": occurred_at.to_string(), "data": data}).to_string()
     }
 }
