@@ -43,6 +43,8 @@ enum Action {
     Pause(partners::pause::Arguments),
     /// Ends a pause of a partner.
     Resume(partners::pause::Arguments),
+    /// Sends a partner a test of its notices, which tell it what becomes of its webhooks.
+    Notify(partners::notify::Arguments),
     /// Makes a link that lets a person of a partner into the partner's portal once, within 15 minutes.
     Portal(partners::portal::Arguments),
     /// Builds a tracking link: to a partner's landing page, or from a partner's pages to GG3.
@@ -111,6 +113,7 @@ async fn main() -> ExitCode {
         Action::Rotate(arguments) => partners::rotate::run(&stack, arguments).await,
         Action::Pause(arguments) => partners::pause::run(&stack, arguments, true).await,
         Action::Resume(arguments) => partners::pause::run(&stack, arguments, false).await,
+        Action::Notify(arguments) => partners::notify::run(&stack, arguments).await,
         Action::Portal(arguments) => partners::portal::run(&stack, arguments).await,
         Action::Link(arguments) => partners::link::run(&stack, arguments).await,
         Action::Trace(arguments) => operations::trace::run(&stack, arguments).await,

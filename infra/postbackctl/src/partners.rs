@@ -3,6 +3,7 @@
 pub(crate) mod apply;
 pub(crate) mod kit;
 pub(crate) mod link;
+pub(crate) mod notify;
 pub(crate) mod pause;
 pub(crate) mod portal;
 pub(crate) mod rotate;

@@ -11,6 +11,7 @@ pub mod dead_letters;
 pub mod deliveries;
 pub mod doctor;
 pub mod lookup_coverage;
+pub mod notify;
 pub mod overview;
 pub mod pause_partner;
 pub mod person;

@@ -452,6 +452,14 @@ pub trait Rounds: Send + Sync {
         opened: &OpenedRound,
         audit: &AuditRecord,
     ) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
+
+    /// Stores the delivery of a notice and the audit record. MUST do both or neither, and MUST be durable before it
+    /// returns. If the delivery exists, MUST return `Changed` and change nothing.
+    fn owe_notice(
+        &self,
+        notice: &Delivery,
+        audit: &AuditRecord,
+    ) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
 }
 
 /// The queue `webhooks`, which holds the messages for first attempts.

@@ -125,6 +125,8 @@ pub enum Action {
     ErasePerson,
     /// Makes a link with which a partner opens its portal.
     MakePortalLink,
+    /// Sends a partner a test of its notices.
+    TestNotices,
     /// A newer version has recorded this action.
     #[serde(other)]
     Unknown,

@@ -28,6 +28,7 @@ const CLAIM: &str = "DynamoDB UpdateItem deliveries";
 const GET: &str = "DynamoDB GetItem deliveries";
 const PUT_ATTEMPT: &str = "DynamoDB PutItem attempts";
 const PUT_BOTH: &str = "DynamoDB TransactWriteItems deliveries, attempts";
+const OWE_NOTICE: &str = "DynamoDB TransactWriteItems deliveries, audit";
 const OPEN_ROUND: &str = "DynamoDB TransactWriteItems deliveries, attempts, audit";
 
 /// Implements [`NewDeliveries`] in a table.
@@ -178,5 +179,12 @@ impl Rounds for DynamoRounds {
         let moved = opened.moved.iter().map(|attempt| AttemptItem::of_round(id, round, attempt, retention));
         let writes = self.deliveries.puts(&opened.delivery, moved)?;
         self.audit.transact(OPEN_ROUND, writes, audit).await.map(replaced)
+    }
+
+    /// Makes one transaction of two writes.
+    async fn owe_notice(&self, notice: &Delivery, audit: &AuditRecord) -> Result<Replaced, Unavailable> {
+        let absent = Requires::Absence(DELIVERY_ID);
+        let put = put(OWE_NOTICE, &self.deliveries.deliveries, &DeliveryItem::from(notice), absent)?;
+        self.audit.transact(OWE_NOTICE, vec![in_transaction(put)], audit).await.map(replaced)
     }
 }

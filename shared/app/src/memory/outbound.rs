@@ -155,6 +155,17 @@ impl Rounds for World {
             replaced
         })
     }
+
+    async fn owe_notice(&self, notice: &Delivery, audit: &AuditRecord) -> Result<Replaced, Unavailable> {
+        self.call("owe notice", |state| {
+            if state.deliveries.contains_key(notice.id()) {
+                return Replaced::Changed;
+            }
+            state.deliveries.insert(notice.id().clone(), notice.clone());
+            state.audit.push(audit.clone());
+            Replaced::Done
+        })
+    }
 }
 
 impl DeliveryRecords for World {

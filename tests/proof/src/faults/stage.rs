@@ -257,6 +257,11 @@ impl Rounds for Stage {
         self.turn().await;
         self.world.open_round(opened, audit).await
     }
+
+    async fn owe_notice(&self, notice: &Delivery, audit: &AuditRecord) -> Result<Replaced, Unavailable> {
+        self.turn().await;
+        self.world.owe_notice(notice, audit).await
+    }
 }
 
 impl ResendQueue for Stage {
