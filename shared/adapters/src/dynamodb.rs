@@ -21,6 +21,7 @@ pub mod refusals;
 pub mod resolutions;
 pub mod resubmissions;
 pub mod sessions;
+pub mod test_permits;
 pub mod under_way;
 mod write;
 

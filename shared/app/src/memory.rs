@@ -16,6 +16,7 @@ mod named_requests;
 mod outbound;
 pub mod partner;
 mod sessions;
+mod test_permits;
 
 pub use self::inbound::lookup_key;
 
@@ -45,6 +46,7 @@ use domain::{
         delivery::{Delivery, Message},
         participant::Participant,
         retry::RetryAfter,
+        test_webhook::TestPermit,
     },
     partner::Partner,
     retention::{Expiring, Retention},
@@ -147,6 +149,8 @@ pub struct State {
     pub sessions: BTreeMap<SessionKey, Session>,
     /// The requests that their clients named.
     pub named_requests: BTreeMap<RequestKey, NamedRequest>,
+    /// The permits of test webhooks, by key.
+    pub test_permits: BTreeMap<String, TestPermit>,
     /// Recorded clicks.
     pub clicks: Vec<Click>,
     /// Lookups, each with its expiry in Unix seconds.

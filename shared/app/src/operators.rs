@@ -31,6 +31,7 @@ pub mod rotate_secret;
 pub mod rotate_system_key;
 mod segments;
 pub mod send_event;
+pub mod test_webhook;
 pub mod trace;
 pub mod view;
 pub mod waiting;

@@ -16,6 +16,7 @@ mod named_requests;
 mod resubmissions;
 mod sessions;
 mod stored_refusal;
+mod test_permits;
 mod under_way;
 
 use std::{
@@ -71,6 +72,7 @@ pub use self::{
     resubmissions::Resubmissions,
     sessions::Sessions,
     stored_refusal::{RefusalKind, StoredRefusal},
+    test_permits::TestPermits,
     under_way::{PageToken, UnderWay, UnderWayPage},
 };
 

@@ -44,7 +44,9 @@ const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json"
 /// Says that an answer is that of an earlier call.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// Lists the fields of all calls.
-const FIELDS: [&str; 9] = ["why", "part", "do", "file", "version", "since", "before", "status", "decision"];
+const FIELDS: [&str; 12] = [
+    "why", "part", "do", "file", "version", "since", "before", "status", "decision", "campaign", "click_id", "user_id",
+];
 /// Bounds an answer that is kept, in bytes. Items of DynamoDB have at most 400 KB.
 const MAX_KEPT_BYTES: usize = 200 * 1024;
 
@@ -67,6 +69,7 @@ pub(crate) fn routes<P: Ports>() -> Vec<Route<P>> {
         changes("/partners/{provider}/links", operator, post(changes::link::<P>)),
         changes("/partners/{provider}/tokens", Operators(Role::Admin), post(changes::token::<P>)),
         changes("/partners/{provider}/resend", operator, post(changes::resend_failed::<P>)),
+        changes("/partners/{provider}/webhook-tests", operator, post(changes::test_webhook::<P>)),
         shows("/postbacks", viewer, get(lists::postbacks::<P>)),
         shows("/refusals", viewer, get(lists::refusals::<P>)),
         shows("/refusals/{provider}/{digest}", viewer, get(lists::refusal::<P>)),

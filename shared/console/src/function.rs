@@ -23,11 +23,12 @@ use adapters::{
         resolutions::DynamoResolutions,
         resubmissions::DynamoResubmissions,
         sessions::DynamoSessions,
+        test_permits::DynamoTestPermits,
     },
     random,
     sqs::SqsResends,
     system::System,
-    webhook::Reach,
+    webhook::{Limits, Reach, WebhookClient, WebhookSettings},
 };
 use app::{
     accept_postback::{AcceptPostback, PartnerRates, StrangerRates},
@@ -55,6 +56,8 @@ use crate::{
 
 /// Limits how long a page waits for a report. The query goes on, and the page asks again.
 const REPORT_PATIENCE: Duration = Duration::from_secs(5);
+/// Limits a test webhook. It gets no more than half of the function's time.
+const TEST_LIMIT: Duration = Duration::from_secs(10);
 
 /// Names the ports with which calls are handled. They differ from those of the function `postback` in the partners, who
 /// have no credentials here.
@@ -108,6 +111,8 @@ impl Ports for Deployed {
     type Resubmissions = DynamoResubmissions;
     type Rounds = DynamoRounds;
     type Resends = SqsResends;
+    type Permits = DynamoTestPermits;
+    type Servers = WebhookClient;
     type Clock = System;
 }
 
@@ -164,16 +169,19 @@ impl ConsoleFunction {
         if development.is_none() && !settings.all_are_https() {
             env.fault("CONSOLE_URL and the issuer's URLs must begin with https://");
         }
-        let issuer = Oidc::try_new(settings).map_err(|fault| env.fault(fault)).ok();
-        env.finish()?;
-        let (Some(site), Some(issuer)) = (site, issuer) else { return Err(EnvironmentFaults::default()) };
-        // A trace asks for many things in turn, and a page that takes as long as the function may is of no use.
-        let limits = CallLimits::answering(timeout, 3);
-        let client = aws.dynamodb(limits);
         let reach = match development {
             Some(proof) => Reach::Development { proof, extra_authorities: None },
             None => Reach::Public,
         };
+        let issuer = Oidc::try_new(settings).map_err(|fault| env.fault(fault)).ok();
+        let servers = servers(&mut env, reach.clone(), timeout);
+        env.finish()?;
+        let (Some(site), Some(issuer), Some(servers)) = (site, issuer, servers) else {
+            return Err(EnvironmentFaults::default());
+        };
+        // A trace asks for many things in turn, and a page that takes as long as the function may is of no use.
+        let limits = CallLimits::answering(timeout, 3);
+        let client = aws.dynamodb(limits);
         let archive = AthenaArchive::new(aws.athena(limits), work_group, database);
         let known = DynamoPartners::new(client.clone(), partners.clone());
         let audits = DynamoAudit::new(client.clone(), audit.clone());
@@ -185,6 +193,8 @@ impl ConsoleFunction {
             site,
             issuer,
             requests: DynamoNamedRequests::new(client.clone(), sessions.clone()),
+            permits: DynamoTestPermits::new(sessions.clone(), audits.clone()),
+            servers,
             sessions: DynamoSessions::new(client.clone(), sessions, audits.clone()),
             configuration: Configuration::new(client.clone(), partners, secrets, audit.clone()),
             publishing: DynamoPublishing::new(client.clone(), catalogue.clone(), audit.clone()),
@@ -219,14 +229,7 @@ impl ConsoleFunction {
             rounds: DynamoRounds::new(owed, audits),
             resends: SqsResends::new(aws.sqs(limits), resends),
             clock: System,
-            accept: Box::new(move || AcceptPostback {
-                partners: Cache::new(DynamoAdmittedPartners::new(known.clone()), CachePolicy::default()),
-                keys: Cache::new(keys.clone(), CachePolicy::default()),
-                postbacks: recorded.clone(),
-                refusals: refused.clone(),
-                rates: PartnerRates::default(),
-                strangers: StrangerRates::default(),
-            }),
+            accept: Box::new(move || accepting(&known, &keys, &recorded, &refused)),
             now,
             random: random::bytes,
         };
@@ -246,6 +249,29 @@ impl ConsoleFunction {
         let text = String::from_utf8(body.to_vec()).map_or_else(|bytes| Body::Binary(bytes.into_bytes()), Body::Text);
         Ok(Response::from_parts(parts, text))
     }
+}
+
+/// Makes the use case that handles a call. Nothing of an earlier call is held.
+fn accepting(
+    partners: &DynamoPartners,
+    keys: &DynamoClickKeys,
+    postbacks: &DynamoPostbacks,
+    refusals: &DynamoRefusals,
+) -> AcceptPostback<Accepting> {
+    AcceptPostback {
+        partners: Cache::new(DynamoAdmittedPartners::new(partners.clone()), CachePolicy::default()),
+        keys: Cache::new(keys.clone(), CachePolicy::default()),
+        postbacks: postbacks.clone(),
+        refusals: refusals.clone(),
+        rates: PartnerRates::default(),
+        strangers: StrangerRates::default(),
+    }
+}
+
+/// Makes the client of test webhooks, whose limits leave half of the function's time.
+fn servers(env: &mut Environment, reach: Reach, timeout: Duration) -> Option<WebhookClient> {
+    let settings = WebhookSettings { reach, limits: Limits::within(TEST_LIMIT.min(timeout / 2)) };
+    WebhookClient::new(&settings).map_err(|fault| env.fault(fault.to_string())).ok()
 }
 
 /// Reads where people sign in.

@@ -14,6 +14,7 @@ pub(crate) mod resend;
 pub(crate) mod search;
 pub(crate) mod session;
 pub(crate) mod style;
+pub(crate) mod test_webhook;
 mod timeline;
 pub(crate) mod webhooks;
 
@@ -33,17 +34,27 @@ use crate::{
 /// Begins the change that an operator's form asks for, with the reason that it gives. Also draws the id of a receipt.
 pub(crate) fn begin<P: Ports>(console: &Console<P>, visit: &Visit) -> Result<(Operation, ReceiptId), Trouble> {
     let Some(Visitor::Operator { author, .. }) = visit.visitor() else { return Err(Trouble::NotFound) };
-    begun(console, visit, author.clone())
+    begun(console, visit, author.clone(), visit.form.get("why"))
 }
 
 /// Begins a change in the name of a partner, with the reason that the form gives.
 fn begin_as<P: Ports>(console: &Console<P>, visit: &Visit, name: &str) -> Result<Operation, Trouble> {
-    let author = Author::new(name).map_err(|_| Trouble::NotFound)?;
-    begun(console, visit, author).map(|(operation, _)| operation)
+    begin_because(console, visit, name, visit.form.get("why"))
 }
 
-fn begun<P: Ports>(console: &Console<P>, visit: &Visit, author: Author) -> Result<(Operation, ReceiptId), Trouble> {
-    let why = Why::new(visit.form.get("why")).map_err(|fault| Trouble::Malformed(format!("The reason {fault}.")))?;
+/// Begins a change in the name of a partner, for this reason.
+fn begin_because<P: Ports>(console: &Console<P>, visit: &Visit, name: &str, why: &str) -> Result<Operation, Trouble> {
+    let author = Author::new(name).map_err(|_| Trouble::NotFound)?;
+    begun(console, visit, author, why).map(|(operation, _)| operation)
+}
+
+fn begun<P: Ports>(
+    console: &Console<P>,
+    visit: &Visit,
+    author: Author,
+    why: &str,
+) -> Result<(Operation, ReceiptId), Trouble> {
+    let why = Why::new(why).map_err(|fault| Trouble::Malformed(format!("The reason {fault}.")))?;
     let (id, receipt_id) = parts((console.random)()?);
     let operation = Operation::new(author, visit.channel, Some(why), id);
     Ok((operation.keeping_records(console.audit_retention), receipt_id))

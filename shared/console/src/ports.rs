@@ -7,8 +7,8 @@ use app::{
     operators::trace::Trace,
     ports::{
         AskArchive, AuditTrail, Catalogues, Clock, DeliveryRecords, Endpoints, InboundRecords, KnownRecipient,
-        Listings, NamedRequests, Participants, Partners, Publishing, Randomness, ResendQueue, Resolutions,
-        Resubmissions, Rounds, Sessions, Source, Unavailable,
+        Listings, NamedRequests, Participants, PartnerServers, Partners, Publishing, Randomness, ResendQueue,
+        Resolutions, Resubmissions, Rounds, Sessions, Source, TestPermits, Unavailable,
     },
 };
 use domain::{
@@ -41,6 +41,8 @@ pub(crate) trait Ports: Send + Sync + 'static {
     type Resubmissions: Resubmissions + 'static;
     type Rounds: Rounds + Clone + 'static;
     type Resends: ResendQueue + Clone + 'static;
+    type Permits: TestPermits + 'static;
+    type Servers: PartnerServers + 'static;
     type Clock: Clock + Randomness + Clone + 'static;
 }
 
@@ -85,6 +87,10 @@ pub(crate) struct Console<P: Ports> {
     pub(crate) partners: P::Partners,
     pub(crate) rounds: P::Rounds,
     pub(crate) resends: P::Resends,
+    /// Holds the permits of test webhooks.
+    pub(crate) permits: P::Permits,
+    /// Calls the servers of partners, for test webhooks.
+    pub(crate) servers: P::Servers,
     pub(crate) clock: P::Clock,
     /// Reads the clock.
     pub(crate) now: fn() -> Timestamp,

@@ -62,6 +62,8 @@ pub(crate) enum Trouble {
     Malformed(String),
     /// The call contradicts an earlier one of the same name.
     Unprocessable(&'static str),
+    /// It was asked for too often. The text says when to try again.
+    TooOften(&'static str),
     /// Somebody else came first, or the records do not allow the change. Nothing was changed.
     Conflict(String),
     /// A service failed.
@@ -105,6 +107,7 @@ impl Trouble {
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::Unavailable(_) | Self::Later(_) | Self::Lost(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -118,6 +121,7 @@ impl Trouble {
             Self::NoToken(why) => ("No valid token", (*why).to_owned()),
             Self::Forbidden(why) => ("Not allowed", (*why).to_owned()),
             Self::Unprocessable(why) => ("Nothing was changed", (*why).to_owned()),
+            Self::TooOften(why) => ("Too often", (*why).to_owned()),
             Self::Malformed(why) => ("Cannot be read", why.clone()),
             Self::Conflict(why) => ("Nothing was changed", why.clone()),
             Self::Unavailable(_) => {
@@ -139,6 +143,9 @@ impl IntoResponse for Trouble {
         }
         let (title, words) = self.words();
         let mut response = self.status().into_response();
+        if matches!(self, Self::TooOften(_)) {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+        }
         response.extensions_mut().insert(Explained { title, words });
         response
     }

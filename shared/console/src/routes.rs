@@ -18,7 +18,7 @@ use crate::{
     guard::{Access, guard, unknown},
     pages::{
         audit, conflicts, overview, partners, portal, postbacks, refusals, reports, resend, search, session, style,
-        webhooks,
+        test_webhook, webhooks,
     },
     ports::{Console, Ports},
 };
@@ -59,6 +59,8 @@ pub(crate) fn routes<P: Ports>() -> Vec<Route<P>> {
         changes("/webhook", Operators(Role::Operator), post(webhooks::send_again::<P>)),
         shows("/webhooks-resend", Operators(Role::Operator), get(resend::preview::<P>)),
         changes("/webhooks-resend", Operators(Role::Operator), post(resend::send::<P>)),
+        shows("/webhooks-test", Operators(Role::Operator), get(test_webhook::ask::<P>)),
+        changes("/webhooks-test", Operators(Role::Operator), post(test_webhook::send::<P>)),
         shows("/partners", Operators(Role::Viewer), get(partners::list::<P>)),
         shows("/partner", Operators(Role::Viewer), get(partners::one::<P>)),
         changes("/partner", Operators(Role::Operator), post(partners::change::<P>)),
@@ -80,6 +82,8 @@ pub(crate) fn routes<P: Ports>() -> Vec<Route<P>> {
         shows("/sent", Partners, get(portal::sent::<P>)),
         shows("/sent-again", Partners, get(resend::own_preview::<P>)),
         changes("/sent-again", Partners, post(resend::own_send::<P>)),
+        shows("/sent-test", Partners, get(test_webhook::own_ask::<P>)),
+        changes("/sent-test", Partners, post(test_webhook::own_send::<P>)),
         shows("/sent-webhook", Partners, get(portal::sent_one::<P>)),
     ]
 }

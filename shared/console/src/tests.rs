@@ -10,4 +10,5 @@ mod reports;
 mod resend;
 mod rig;
 mod sign_in;
+mod test_webhooks;
 mod visitors;

@@ -127,6 +127,8 @@ pub enum Action {
     MakePortalLink,
     /// Sends a partner a test of its notices.
     TestNotices,
+    /// Sends a partner's server a test webhook.
+    SendTestWebhook,
     /// A newer version has recorded this action.
     #[serde(other)]
     Unknown,

@@ -4,7 +4,8 @@
 //! [`participant`] decides which webhooks are owed. [`progress`] explains to people how far a participant is. Each owed
 //! webhook is a [`delivery`] with rounds of [`attempt`]s, which [`retry`] schedules; they show the health of the
 //! partner's [`endpoint`]; a [`notice`] tells the partner of it. A [`webhook`] is filled with the
-//! values of its [`macros`], and the [`address`] guard decides which servers may be called.
+//! values of its [`macros`], and the [`address`] guard decides which servers may be called. A [`test_webhook`] is no
+//! delivery.
 
 pub mod address;
 pub mod agreed_ids;
@@ -19,5 +20,6 @@ pub mod notice;
 pub mod participant;
 pub mod progress;
 pub mod retry;
+pub mod test_webhook;
 pub mod timing;
 pub mod webhook;

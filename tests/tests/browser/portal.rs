@@ -2,7 +2,7 @@
 
 use adapters::dynamodb::deliveries::DynamoNewDeliveries;
 use app::ports::NewDeliveries as _;
-use tests::now;
+use tests::{now, partner_simulator::Answer, stack::Stack};
 
 use crate::{
     DESKTOP, PHONE,
@@ -10,13 +10,26 @@ use crate::{
     driver::{Browser, Size},
     fixture::{Fixture, fresh, sample},
     owed::{gone, owed},
-    partner::Partner,
+    partner::{self, Partner},
 };
+
+/// Applies a new partner with a campaign whose webhooks lead to the partner simulator.
+fn with_webhooks(stack: &Stack) -> Partner {
+    let name = fresh("p");
+    let url = format!("{}/hook?click={{clickId}}", stack.partner_simulator().webhook_url(&name));
+    let campaign = format!(
+        "media_buying:\n  campaigns:\n    - name: welcome\n      goal: {{type: registration}}\n      active_from: \
+         on_publish\n      webhook: {{url: \"{url}\"}}\n"
+    );
+    let report = partner::apply_for_loopback(stack, &name, &campaign);
+    let token = report["partners"][0]["token"].as_str().unwrap().to_owned();
+    Partner { name, token }
+}
 
 async fn a_partners_tasks(size: Size) {
     let fixture = Fixture::new();
     let Some(mut browser) = Browser::open("portal", size).await else { return };
-    let partner = Partner::with_token(&fixture.stack, "");
+    let partner = with_webhooks(&fixture.stack);
     let transaction = fresh("t");
     assert_eq!(partner.postback(&fixture, &sample(&transaction)).await.status, 200);
     assert_eq!(partner.postback(&fixture, "user_id=12345").await.status, 400);
@@ -43,6 +56,7 @@ async fn a_partners_tasks(size: Size) {
     browser.look("log", &["Refused calls", "Cure:"]).await;
     browser.click("Webhooks").await;
     browser.look("webhooks", &["Webhooks"]).await;
+    test_a_webhook(&mut browser, &fixture, &partner.name).await;
     browser.click("Code").await;
     browser.look("code", &["Send us your calls", "Python"]).await;
     browser.click("Numbers").await;
@@ -55,6 +69,19 @@ async fn a_partners_tasks(size: Size) {
     browser.go(link).await;
     browser.click("Open the portal").await;
     assert!(browser.text().await.contains("This link was used before"), "a link works once");
+}
+
+/// Sends a test to a server that refuses its signature, and another that it accepts.
+async fn test_a_webhook(browser: &mut Browser, fixture: &Fixture, partner: &str) {
+    let simulator = fixture.stack.partner_simulator();
+    simulator.answer(partner, [Answer::status(401), Answer::status(200)]).await;
+    browser.click("Send a test").await;
+    browser.look("test", &["Its webhook-id begins with test-", "At most 3 tests a minute"]).await;
+    browser.click("Send the test").await;
+    browser.look("test-refused", &["answered 401", "which is right if it verifies signatures"]).await;
+    browser.fill("secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").await;
+    browser.click("Send the test").await;
+    browser.look("test-accepted", &["answered 200", "A real webhook would be delivered."]).await;
 }
 
 /// Pastes a webhook that was never sent, signed with another secret.

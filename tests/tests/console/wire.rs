@@ -7,13 +7,14 @@ use app::ports::NewDeliveries as _;
 use domain::{outbound::delivery::Delivery, values::ids::DeliveryId};
 use tests::{
     eventually,
+    partner_simulator::{Answer, Script},
     proxy::{Action, Proxy},
     runtime_api::{Function, Settings},
     stack::Stack,
 };
 
 use crate::{
-    browser::{Browser, Console, attribute, decoded},
+    browser::{Browser, Console, Page, attribute, decoded},
     command::postbackctl,
     fixture::{Fixture, fresh, sample},
     owed::{gone, owed},
@@ -201,15 +202,21 @@ async fn a_file_is_published_with_its_campaigns() {
     assert_eq!(records.iter().filter(|record| record["action"] == "change_partner").count(), 3, "{audit}");
 }
 
-/// Opens the partner's portal and tries a call of a transaction.
-async fn try_as_partner(stack: &Stack, function: &Function, partner: &Partner, transaction: &str) {
-    let made = postbackctl(stack, &["portal", &partner.name, "--api-url", &stack.api_url]);
+/// Opens a partner's portal, and returns the browser with its first page.
+async fn portal<'a>(stack: &'a Stack, function: &'a Function, partner: &str) -> (Browser<'a>, Page) {
+    let made = postbackctl(stack, &["portal", partner, "--api-url", &stack.api_url]);
     let link = made.out.trim().strip_prefix(&stack.console.url).unwrap().to_owned();
     let mut browser = Browser::new(stack, Console::Function(function));
     let door = browser.open(&link).await;
     let token = attribute(&door.text, r#"name="link" value=""#).to_owned();
     assert_eq!(browser.send(&door, "/portal", &[("link", &token)]).await.status, 303);
     let home = browser.open("").await;
+    (browser, home)
+}
+
+/// Tries a call of a transaction in the partner's portal.
+async fn try_as_partner(stack: &Stack, function: &Function, partner: &Partner, transaction: &str) {
+    let (mut browser, home) = portal(stack, function, &partner.name).await;
     let fields = [
         ("user_id", "12345"),
         ("click_id", "67890"),
@@ -254,6 +261,45 @@ async fn a_refused_call_is_recorded_once_the_partner_is_mended() {
     assert_eq!(done.status, 303, "{done:?}");
     let page = browser.open(&format!("/refusal?key={}", attribute(&listed.text, "/refusal?key="))).await;
     assert!(page.text.contains("Recorded after all"), "{page:?}");
+}
+
+#[tokio::test]
+async fn a_partner_tests_its_own_server() {
+    let fixture = Fixture::new();
+    let stack = &fixture.stack;
+    let (simulator, name) = (stack.partner_simulator(), fresh("p"));
+    let url = format!("{}/hook?click={{clickId}}", simulator.webhook_url(&name));
+    let file = CAMPAIGN.replace("http://127.0.0.1:9/hook?click={clickId}", &url);
+    let applied = partner::apply_for_loopback(stack, &name, &file);
+    let secret = applied["partners"][0]["webhook_secret"].as_str().unwrap();
+    let script = Script { secrets: Some(vec![secret.parse().unwrap()]), ..Script::answers([Answer::status(204)]) };
+    simulator.set_script(&name, &script).await;
+    let proxy = Proxy::start(&stack.aws_endpoint_url).await;
+    let function = function(stack, &proxy).await;
+    let (mut browser, _) = portal(stack, &function, &name).await;
+    let form = browser.open("/sent-test").await;
+    let fields = [("campaign", "welcome"), ("click_id", "c 1"), ("secret", secret)];
+    let signed = browser.send(&form, "/sent-test", &fields).await;
+    assert!(signed.text.contains("answered 204") && signed.text.contains("would be delivered."), "{signed:?}");
+    let forged = browser.send(&form, "/sent-test", &fields[..2]).await;
+    assert!(forged.text.contains("does not verify signatures"), "{forged:?}");
+    let requests = simulator.until(&name, |requests| requests.len() == 2).await;
+    let requests = serde_json::to_value(&requests).unwrap();
+    assert_eq!(requests[0]["signature"], "verified");
+    assert!(requests[0]["target"].as_str().unwrap().ends_with("/hook?click=c%201"), "{requests}");
+    assert_ne!(requests[1]["signature"], "verified");
+
+    // The answer of the transaction is lost. The audit record shows that the permit was taken.
+    proxy.on(|call| if call.operation == "TransactWriteItems" { Action::CutAfter } else { Action::Forward });
+    assert_eq!(browser.send(&form, "/sent-test", &fields).await.status, 200);
+    proxy.on(|_| Action::Forward);
+    assert_eq!(browser.send(&form, "/sent-test", &fields).await.status, 429);
+    assert_eq!(simulator.requests(&name).await.requests.len(), 3);
+    let audit = postbackctl(stack, &["audit", "--provider", &name, "--json"]).json();
+    let tests = audit["records"].as_array().unwrap().iter().filter(|record| record["action"] == "send_test_webhook");
+    let authors: Vec<&str> = tests.map(|record| record["author"].as_str().unwrap()).collect();
+    let author = format!("partner {name}");
+    assert_eq!(authors, [author.as_str(); 3]);
 }
 
 #[tokio::test]

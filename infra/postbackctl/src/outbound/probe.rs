@@ -7,22 +7,13 @@ use adapters::{
     random,
     webhook::{AGENT, Limits, WebhookClient, WebhookSettings},
 };
-use anyhow::{Context, Result, anyhow, bail};
-use app::ports::{PartnerServers, Source};
-use clap::Args;
-use domain::{
-    outbound::{
-        agreed_ids::PartnerIds,
-        attempt::Verdict,
-        macros::WebhookValues,
-        webhook::{BodyNames, Method, UrlTemplate, Webhook},
-    },
-    partner::Partner,
-    values::{
-        ids::{CampaignName, ClaimMark, ClickId, DeliveryId, EventLabel, PartnerUserId, Provider},
-        time::UnixMillis,
-    },
+use anyhow::{Result, anyhow, bail};
+use app::{
+    operators::test_webhook::{CLICK_ID, Signing, TestFault, TestWebhook, USER_ID, Which},
+    ports::Source,
 };
+use clap::Args;
+use domain::outbound::attempt::Verdict;
 use serde_json::json;
 
 use super::webhook;
@@ -44,10 +35,10 @@ pub(crate) struct Arguments {
     #[arg(long, default_value = "GET", requires = "url")]
     method: String,
     /// Sends this click id.
-    #[arg(long, default_value = "test-click")]
+    #[arg(long, default_value = CLICK_ID)]
     click_id: String,
     /// Sends this id as the partner's user id.
-    #[arg(long, default_value = "test-user")]
+    #[arg(long, default_value = USER_ID)]
     user_id: String,
     /// Waits at most this many seconds for the answer.
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=60))]
@@ -67,84 +58,39 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
         reach: connection.reach(),
         limits: Limits::within(Duration::from_secs(arguments.timeout_seconds)),
     };
-    let prepared = prepare(&partner, &arguments, settings.reach.allowance())?;
-    let id = DeliveryId::new(format!("test-{}", ClaimMark::from_random(random::bytes()?)))
-        .map_err(|fault| anyhow!("the test's id {fault}"))?;
-    let now = UnixMillis::from(ask::now());
-    let ids = PartnerIds {
-        click_id: Some(ClickId::new(arguments.click_id).map_err(|fault| anyhow!("the click id {fault}"))?),
-        user_id: Some(PartnerUserId::new(arguments.user_id).map_err(|fault| anyhow!("the user id {fault}"))?),
+    let which = match (&arguments.campaign, &arguments.url) {
+        (Some(name), _) => Which::Campaign(name),
+        (None, Some(url)) => Which::Url { url, method: &arguments.method },
+        (None, None) => bail!("name a campaign or a URL"),
     };
-    let values = WebhookValues {
-        ids: &ids,
-        event: &prepared.event,
-        campaign: &prepared.campaign,
-        delivery_id: &id,
-        occurred_at: now,
-    };
-    let request = prepared.webhook.request(&values).map_err(|fault| anyhow!("{fault}"))?;
-    let client = WebhookClient::new(&settings)?;
-    let answered = client.call(&request, &id, &secrets, now).await;
+    let signatures = secrets.len();
+    let ids = (arguments.click_id.as_str(), arguments.user_id.as_str());
+    let (allowance, now) = (settings.reach.allowance(), ask::now());
+    let made = TestWebhook::make(&partner, which, ids, Signing::Own(secrets), allowance, (random::bytes()?, now));
+    let test = made.map_err(|fault| match fault {
+        TestFault::NoCampaign(..) => anyhow!("{fault}; --url takes a URL that is not configured yet"),
+        fault => anyhow!("the webhook was not sent; `postbackctl apply` would refuse it too: {fault}"),
+    })?;
+    let tested = test.send(&WebhookClient::new(&settings)?, now).await;
 
-    let took = answered.ended_at.as_millisecond().saturating_sub(answered.sent_at.as_millisecond());
+    let (request, answered, took) = (&tested.request, &tested.answered, tested.took_ms());
     let delivered = answered.outcome.verdict() == Verdict::Delivered;
     if arguments.json {
         let report = json!({
             "request": {"method": request.method(), "url": request.url().as_str(), "body": request.body(),
-                "webhook_id": id, "signatures": secrets.len()},
+                "webhook_id": tested.id, "signatures": signatures},
             "outcome": answered.outcome.to_string(), "http_status": answered.outcome.status(), "took_ms": took,
-            "answer": answered.answer.to_string(), "delivered": delivered,
+            "answer": answered.answer.to_string(), "delivered": delivered, "advice": tested.advice(),
         });
         say!("{report}")?;
     } else {
-        say!("{}", printable(&webhook::curl(&request, id.as_str())))?;
-        say!("  user-agent {AGENT}; {} signature(s), by Standard Webhooks", secrets.len())?;
+        say!("{}", printable(&webhook::curl(request, tested.id.as_str())))?;
+        say!("  user-agent {AGENT}; {signatures} signature(s), by Standard Webhooks")?;
         say!("  {} in {took} ms", answered.outcome)?;
         if !answered.answer.is_empty() {
             say!("  its answer began: {}", printable(&answered.answer.to_string()))?;
         }
-        say!("{}", if delivered { "a real webhook would be delivered" } else { "a real webhook would be sent again" })?;
+        say!("{}", tested.advice())?;
     }
     Ok(if delivered { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// A test webhook, ready to be sent.
-struct Prepared {
-    webhook: Webhook,
-    event: EventLabel,
-    campaign: CampaignName,
-}
-
-fn prepare(
-    partner: &Partner,
-    arguments: &Arguments,
-    allowance: domain::outbound::webhook::Allowance,
-) -> Result<Prepared> {
-    let fault = |what: &str, fault: &dyn std::fmt::Display| anyhow!("{what} {fault}");
-    let (url, method, event, campaign) = match (&arguments.campaign, &arguments.url) {
-        (Some(name), _) => {
-            let name = CampaignName::new(name.as_str()).map_err(|of| fault("the campaign", &of))?;
-            let campaign = partner.media_buying().campaigns().get(&name);
-            let campaign = campaign.with_context(|| unknown_campaign(partner.provider(), &name))?;
-            (campaign.webhook().url.clone(), campaign.webhook().method.clone(), campaign.event().clone(), name)
-        }
-        (None, Some(url)) => {
-            let event = EventLabel::new("test").map_err(|of| fault("the event", &of))?;
-            let campaign = CampaignName::new("test").map_err(|of| fault("the campaign", &of))?;
-            (url.clone(), arguments.method.clone(), event, campaign)
-        }
-        (None, None) => bail!("name a campaign or a URL"),
-    };
-    let template = UrlTemplate::parse(&url, partner.media_buying().ids(), allowance);
-    let template = template.map_err(|faults| {
-        let faults: Vec<String> = faults.iter().map(|fault| format!("  the URL {fault}")).collect();
-        anyhow!("the webhook was not sent; `postbackctl apply` would refuse it too:\n{}", faults.join("\n"))
-    })?;
-    let method: Method = method.parse().map_err(|words: &str| fault("the method", &words))?;
-    let names = BodyNames::try_new(&partner.rules().names).unwrap_or_default();
-    Ok(Prepared { webhook: Webhook { template, method, names }, event, campaign })
-}
-
-fn unknown_campaign(provider: &Provider, name: &CampaignName) -> String {
-    format!("{provider} has no campaign {name}; --url takes a URL that is not configured yet")
 }

@@ -14,7 +14,7 @@
 //! | `attempts` | `delivery_id`; `attempt`: round and number | `webhook-sender`, `postbackctl` |
 //! | `endpoints` | `provider`; `host`, with its port if that is not 443 | `webhook-sender` |
 //! | `audit` | `day`: the UTC date; `at_and_id`: the instant to the millisecond, `#`, the record's id | `postbackctl`, `console` |
-//! | `sessions` | `session`: `session#` or `link#`, and the SHA-256 of the browser's or the link's token; or `request#`, and the SHA-256 of a request's author and name | `console`; links `postbackctl` |
+//! | `sessions` | `session`: `session#` or `link#`, and the SHA-256 of the browser's or the link's token; or `request#`, and the SHA-256 of a request's author and name; or `test#`, a partner, `#`, and the number of a permit for test webhooks | `console`; links `postbackctl` |
 
 pub mod archive;
 pub mod change;
@@ -28,6 +28,7 @@ use domain::{
     inbound::click::Click,
     jiff::Timestamp,
     named_request::{NamedRequest, RequestKey},
+    outbound::test_webhook::TestPermit,
     session::{Session, SessionKey},
     values::ids::{ClickId, LandingName, Provider, UserId},
 };
@@ -205,6 +206,22 @@ impl EndpointItem {
     /// Returns the key.
     pub fn key(&self) -> EndpointKey {
         EndpointKey { provider: self.provider.clone(), host: self.host.clone() }
+    }
+}
+
+/// Holds a permit of a test webhook in `sessions`. Its time to live is `expires_at`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TestPermitItem {
+    /// Holds the key.
+    #[serde(rename = "session")]
+    pub key: String,
+    /// Says from when another test may use the permit, in Unix seconds.
+    pub expires_at: i64,
+}
+
+impl From<&TestPermit> for TestPermitItem {
+    fn from(permit: &TestPermit) -> Self {
+        Self { key: permit.key.clone(), expires_at: permit.expires_at }
     }
 }
 

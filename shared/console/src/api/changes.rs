@@ -31,7 +31,7 @@ use serde_json::json;
 
 use super::{Answer, ShownOnce, answer, lists::content_id};
 use crate::{
-    pages::{self, conflicts, partners, refusals, resend as sending, webhooks},
+    pages::{self, conflicts, partners, portal, refusals, resend as sending, test_webhook as testing, webhooks},
     ports::{Console, Ports},
     reply::Trouble,
     visit::Visit,
@@ -198,4 +198,23 @@ pub(super) async fn resend_failed<P: Ports>(
         "waiting_for_a_pause": waiting, "is_done": is_done, "stopped_by": stopped.map(|it| webhooks::stopped_words(&it)),
     });
     Ok(answer(StatusCode::ACCEPTED, &shown))
+}
+
+/// Sends a partner's server a test webhook.
+pub(super) async fn test_webhook<P: Ports>(
+    State(console): State<Arc<Console<P>>>,
+    Path(name): Path<String>,
+    visit: Visit,
+) -> Answer {
+    let provider = partners::named(&console, &name).await?.provider;
+    let (_, partner) = portal::agreed(&console, &provider).await?;
+    let tested = testing::tested(&console, &visit, &partner).await?;
+    let (request, answered) = (&tested.request, &tested.answered);
+    let shown = json!({
+        "provider": provider, "campaign": visit.form.get("campaign"), "webhook_id": tested.id,
+        "request": {"method": request.method(), "url": request.url().as_str(), "body": request.body()},
+        "outcome": answered.outcome.to_string(), "http_status": answered.outcome.status(), "took_ms": tested.took_ms(),
+        "answer": answered.answer.to_string(), "is_good": tested.is_good(), "advice": tested.advice(),
+    });
+    Ok(answer(StatusCode::OK, &shown))
 }

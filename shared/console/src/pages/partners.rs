@@ -102,6 +102,7 @@ pub(crate) async fn one<P: Ports>(
         p.links {
             @for (page, name) in pages { a.button href=(of(page)) { (name) } " " }
             a.button href=(console.site.path_with("/partner-file", &[("name", provider.as_str())])) { "Its file" }
+            @if visit.may(Role::Operator) { " " a.button href=(of("/webhooks-test")) { "A test webhook" } }
         }
         section.card {
             h2 { "How it does" }

@@ -121,7 +121,11 @@ pub(super) async fn integration<P: Ports>(
     Ok(layout::page(&console.site, visit, "Integration", &body))
 }
 
-async fn agreed<P: Ports>(console: &Console<P>, provider: &Provider) -> Result<(StoredPartner, Partner), Trouble> {
+/// Reads a partner, and its agreement.
+pub(crate) async fn agreed<P: Ports>(
+    console: &Console<P>,
+    provider: &Provider,
+) -> Result<(StoredPartner, Partner), Trouble> {
     let stored = console.configuration.partner(provider).await?.ok_or(Trouble::NotFound)?;
     // The reason may quote the file, and is for operators.
     let partner = stored.partner().map_err(|_| Trouble::Lost("the configuration cannot be read; tell GG3".into()))?;
@@ -272,7 +276,10 @@ pub(crate) async fn sent<P: Ports>(
         h1 { "Webhooks" }
         p.lead { "What we send you when your users reach the goals of your campaigns." }
         (gaps(&listed.gaps))
-        p.links { a.button href=(console.site.path("/sent-again")) { "Send failed ones again" } }
+        p.links {
+            a.button href=(console.site.path("/sent-test")) { "Send a test" } " "
+            a.button href=(console.site.path("/sent-again")) { "Send failed ones again" }
+        }
         (table(&console.site, SENT_ONE, &listed.deliveries, false))
         @if let Some(href) = older { p { a href=(href) { "Older" } } }
     };

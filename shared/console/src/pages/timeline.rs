@@ -261,7 +261,7 @@ fn ids(ids: &PartnerIds) -> String {
 }
 
 /// Returns a webhook as a command for a shell. The command lacks the signature, which only GG3 can make.
-fn curl(request: &WebhookRequest, id: &str) -> String {
+pub(super) fn curl(request: &WebhookRequest, id: &str) -> String {
     let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
     let json = if request.method() == Method::Post { " -X POST -H 'content-type: application/json'" } else { "" };
     let body = request.body().map_or(String::new(), |body| format!(" -d {}", quoted(body)));

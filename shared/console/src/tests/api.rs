@@ -1,6 +1,6 @@
 //! The management API: each answer is compared with its published description.
 
-mod described;
+pub(super) mod described;
 
 use app::memory::Trouble;
 use axum::http::{Method, StatusCode, header};

@@ -131,6 +131,8 @@ impl Ports for InMemory {
     type Resubmissions = World;
     type Rounds = World;
     type Resends = World;
+    type Permits = World;
+    type Servers = World;
     type Clock = World;
 }
 
@@ -238,6 +240,8 @@ impl Rig {
             partners: Held::new(&world, partners),
             rounds: world.clone(),
             resends: world.clone(),
+            permits: world.clone(),
+            servers: world.clone(),
             clock: world.clone(),
             click_keys: Held::new(&world, [((), keys)]),
             resolutions: world.clone(),

@@ -95,7 +95,7 @@ async fn found<P: Ports>(console: &Console<P>, provider: &Provider) -> Result<Ve
         Step {
             title: "A webhook was answered 2xx",
             done: delivered(1),
-            how: "Ask GG3 to reach a goal of your campaign with a test user. The page Webhooks shows each attempt and your answer.",
+            how: "Send a test from the page Webhooks first. Then ask GG3 to reach a goal of your campaign with a test user: the page Webhooks shows each attempt and your answer.",
         },
         Step {
             title: "A webhook arrived after a failed attempt",

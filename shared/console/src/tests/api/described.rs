@@ -13,25 +13,25 @@ use crate::api::BASE;
 
 /// Describes a call. The token names a person of the issuer.
 #[derive(Clone)]
-pub(super) struct Call<'a> {
-    pub(super) method: Method,
+pub(in crate::tests) struct Call<'a> {
+    pub(in crate::tests) method: Method,
     /// Holds the path below `/v1`, with the query.
-    pub(super) path: &'a str,
-    pub(super) token: Option<&'a str>,
-    pub(super) headers: Vec<(&'a str, &'a str)>,
-    pub(super) body: &'a str,
+    pub(in crate::tests) path: &'a str,
+    pub(in crate::tests) token: Option<&'a str>,
+    pub(in crate::tests) headers: Vec<(&'a str, &'a str)>,
+    pub(in crate::tests) body: &'a str,
 }
 
 impl<'a> Call<'a> {
-    pub(super) fn new(method: Method, path: &'a str) -> Self {
+    pub(in crate::tests) fn new(method: Method, path: &'a str) -> Self {
         Self { method, path, token: Some("admin"), headers: Vec::new(), body: "" }
     }
 
-    pub(super) fn get(path: &'a str) -> Self {
+    pub(in crate::tests) fn get(path: &'a str) -> Self {
         Self::new(Method::GET, path)
     }
 
-    pub(super) fn post(path: &'a str) -> Self {
+    pub(in crate::tests) fn post(path: &'a str) -> Self {
         Self::new(Method::POST, path)
     }
 }
@@ -48,27 +48,27 @@ pub(super) fn request(call: &Call<'_>) -> Request<Body> {
 }
 
 /// Holds a console and the description of its API.
-pub(super) struct Api {
-    pub(super) rig: Rig,
+pub(in crate::tests) struct Api {
+    pub(in crate::tests) rig: Rig,
     published: Value,
 }
 
 impl Api {
     /// Makes the API of a console at which a person of each role has a token of the role's name.
-    pub(super) fn new(rig: Rig) -> Self {
+    pub(in crate::tests) fn new(rig: Rig) -> Self {
         for role in [Role::Viewer, Role::Operator, Role::Admin] {
             rig.person(role.as_str(), Some(role));
         }
         Self { rig, ..Self::published() }
     }
 
-    pub(super) fn published() -> Self {
+    pub(in crate::tests) fn published() -> Self {
         let published = serde_saphyr::from_str(include_str!("../../../assets/v1.yaml")).unwrap();
         Self { rig: Rig::new(), published }
     }
 
     /// Returns the method and the path of each described call, sorted.
-    pub(super) fn operations(&self) -> Vec<(String, String)> {
+    pub(in crate::tests) fn operations(&self) -> Vec<(String, String)> {
         let paths = self.published["paths"].as_object().unwrap();
         let methods = paths.iter().flat_map(|(path, item)| {
             let names = item.as_object().unwrap().keys().filter(|name| *name != "parameters");
@@ -104,7 +104,7 @@ impl Api {
     }
 
     /// Makes a call. Its answer, and the body of a successful one, must be as described.
-    pub(super) async fn send(&self, call: Call<'_>) -> Reply {
+    pub(in crate::tests) async fn send(&self, call: Call<'_>) -> Reply {
         let reply = self.rig.send(request(&call)).await;
         let problem = &self.published["components"]["responses"]["Problem"];
         let responses = self.operation(&call).map(|operation| &operation["responses"]);
@@ -135,7 +135,7 @@ impl Api {
     }
 
     /// Makes a call that must succeed, and returns its body.
-    pub(super) async fn json(&self, call: Call<'_>) -> Value {
+    pub(in crate::tests) async fn json(&self, call: Call<'_>) -> Value {
         let context = format!("{} {}", call.method, call.path);
         let reply = self.send(call).await;
         assert!(reply.status.is_success(), "{context}: {}", reply.text);
