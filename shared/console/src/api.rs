@@ -62,6 +62,7 @@ pub(crate) fn routes<P: Ports>() -> Vec<Route<P>> {
         shows("/partners", viewer, get(lists::partners::<P>)),
         shows("/partners/{provider}", viewer, get(lists::partner::<P>)),
         shows("/partners/{provider}/counts", viewer, get(lists::counts::<P>)),
+        shows("/partners/{provider}/kit", viewer, get(lists::kit::<P>)),
         shows("/partners/{provider}/file", viewer, get(lists::file::<P>)),
         changes("/partners/{provider}/file", Operators(Role::Admin), post(changes::file::<P>)),
         changes("/partners/{provider}/pause", operator, post(changes::pause::<P>)),

@@ -17,8 +17,8 @@ use crate::{
     api,
     guard::{Access, guard, unknown},
     pages::{
-        audit, conflicts, overview, partners, portal, postbacks, refusals, reports, resend, search, session, style,
-        test_webhook, webhooks,
+        audit, conflicts, kit, overview, partners, portal, postbacks, refusals, reports, resend, search, session,
+        style, test_webhook, webhooks,
     },
     ports::{Console, Ports},
 };
@@ -64,6 +64,7 @@ pub(crate) fn routes<P: Ports>() -> Vec<Route<P>> {
         shows("/partners", Operators(Role::Viewer), get(partners::list::<P>)),
         shows("/partner", Operators(Role::Viewer), get(partners::one::<P>)),
         changes("/partner", Operators(Role::Operator), post(partners::change::<P>)),
+        shows("/partners-kit", Operators(Role::Viewer), get(kit::of_partner::<P>)),
         changes("/partners-link", Operators(Role::Operator), post(partners::credentials::link::<P>)),
         changes("/partners-token", Operators(Role::Admin), post(partners::credentials::token::<P>)),
         shows("/partner-file", Operators(Role::Viewer), get(partners::file::show::<P>)),
@@ -75,6 +76,7 @@ pub(crate) fn routes<P: Ports>() -> Vec<Route<P>> {
         changes("/try", Partners, post(portal::try_out::<P>)),
         shows("/log", Partners, get(portal::log::<P>)),
         shows("/code", Partners, get(portal::code::list::<P>)),
+        shows("/kit", Partners, get(kit::own_kit::<P>)),
         shows("/signature", Partners, get(portal::signature::ask::<P>)),
         changes("/signature", Partners, post(portal::signature::check::<P>)),
         shows("/numbers", Partners, get(portal::progress::numbers::<P>)),

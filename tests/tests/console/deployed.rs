@@ -105,6 +105,9 @@ async fn a_partner_comes_in_by_a_link_and_tries_a_call() {
     for page in ["/sent", "/code", "/signature", "/numbers", "/go-live"] {
         assert_eq!(browser.open(page).await.status, 200, "{page}");
     }
+    let kit = browser.open("/kit").await;
+    let url = format!("{}/postback/{}/{{token}}?", fixture.stack.api_url, partner.name);
+    assert!(kit.text.starts_with("PK") && kit.text.contains(&url), "{kit:?}");
 
     let mut other = Browser::new(&fixture.stack, Console::Deployed);
     let door = other.open(link).await;

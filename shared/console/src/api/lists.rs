@@ -34,7 +34,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Answer, answer};
 use crate::{
-    pages::{listed::known, partners as standing, refusals::found, reports, webhooks},
+    pages::{kit as kits, listed::known, partners as standing, refusals::found, reports, webhooks},
     ports::{Console, Ports},
     reply::Trouble,
     visit::Visit,
@@ -99,6 +99,14 @@ pub(super) async fn file<P: Ports>(State(console): State<Arc<Console<P>>>, Path(
     let file = standing::file::yaml(&stored)?;
     let shown = json!({"provider": stored.provider, "version": stored.version.to_string(), "file": file});
     Ok(answer(StatusCode::OK, &shown))
+}
+
+/// Shows the files of a partner's integration kit.
+pub(super) async fn kit<P: Ports>(State(console): State<Arc<Console<P>>>, Path(name): Path<String>) -> Answer {
+    let provider = standing::named(&console, &name).await?.provider;
+    let files = kits::files(&console, &provider).await?;
+    let files: Vec<Value> = files.iter().map(|file| json!({"path": file.path, "text": file.text})).collect();
+    Ok(answer(StatusCode::OK, &json!({"provider": provider, "files": files})))
 }
 
 /// Counts what of a partner waits for an operator.

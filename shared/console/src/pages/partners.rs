@@ -101,7 +101,8 @@ pub(crate) async fn one<P: Ports>(
         h1 { (provider) }
         p.links {
             @for (page, name) in pages { a.button href=(of(page)) { (name) } " " }
-            a.button href=(console.site.path_with("/partner-file", &[("name", provider.as_str())])) { "Its file" }
+            a.button href=(console.site.path_with("/partner-file", &[("name", provider.as_str())])) { "Its file" } " "
+            a.button href=(console.site.path_with("/partners-kit", &[("name", provider.as_str())])) download { "Its kit" }
             @if visit.may(Role::Operator) { " " a.button href=(of("/webhooks-test")) { "A test webhook" } }
         }
         section.card {

@@ -295,6 +295,15 @@ async fn a_report_says_where_to_ask_again_while_its_query_is_under_way() {
 }
 
 #[tokio::test]
+async fn the_files_of_a_kit_are_listed_with_their_texts() {
+    let api = Api::new(Rig::new());
+    let kit = api.json(Call::get("/partners/acme/kit")).await;
+    assert_eq!(kit["files"][0]["path"], "README.md");
+    assert!(kit["files"][0]["text"].as_str().unwrap().contains("/postback/acme/{token}?"), "{kit}");
+    assert_eq!(api.send(Call::get("/partners/hooli/kit")).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
 async fn a_file_is_checked_and_published() {
     let api = Api::new(Rig::new());
     let shown = api.json(Call::get("/partners/acme/file")).await;

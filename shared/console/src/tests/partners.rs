@@ -148,3 +148,26 @@ async fn changes_are_listed_with_their_authors_and_reasons() {
         assert!(reply.status == StatusCode::BAD_REQUEST && !reply.text.contains("<b>"), "{bad}");
     }
 }
+
+#[tokio::test]
+async fn a_kit_is_the_partners_own_zip_file() {
+    let rig = Rig::new();
+    let (viewer, acme) = (rig.operator(Role::Viewer).await, rig.partner("acme").await);
+    let own = rig.get("/kit?name=globex", Some(&acme)).await;
+    let by_operator = rig.get("/partners-kit?name=acme", Some(&viewer)).await;
+    for kit in [&own, &by_operator] {
+        assert_eq!((kit.status, kit.header(header::CONTENT_TYPE)), (StatusCode::OK, "application/zip"));
+        let named = kit.header(header::CONTENT_DISPOSITION);
+        assert_eq!(named, r#"attachment; filename="gg3-kit-acme.zip""#);
+        assert!(kit.bytes.starts_with(b"PK\x03\x04"));
+        for wanted in ["README.md", "examples/webhook.py", "https://gg3.example/postback/acme/{token}?user_id="] {
+            assert!(kit.text.contains(wanted), "{wanted}");
+        }
+        assert!(!kit.text.contains("globex"));
+    }
+    assert_eq!(own.bytes, by_operator.bytes);
+    for name in ["hooli", "", "%3Cb%3E"] {
+        let nobody = rig.get(&format!("/partners-kit?name={name}"), Some(&viewer)).await;
+        assert_eq!(nobody.status, StatusCode::NOT_FOUND, "{name}");
+    }
+}

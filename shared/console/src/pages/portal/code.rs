@@ -63,6 +63,11 @@ pub(crate) async fn list<P: Ports>(
     let body = html! {
         h1 { "Code" }
         section.card {
+            h2 { "Everything at once" }
+            p { "The kit is a guide with your own URLs, names and campaigns, these examples, vectors for tests, and the description of the API. It holds no secret." }
+            p.links { a.button href=(console.site.path("/kit")) download { "Download the kit" } }
+        }
+        section.card {
             h2 { "Send us your calls" }
             p { "POSTBACK_URL is " code { (base_url(&console, &partner)) } @if is_renamed { ", and the parameters have the names on the page Integration" } "." }
             (examples(calls))

@@ -6,7 +6,7 @@ use super::*;
 use partner_files::{resolved_file, senders};
 
 /// The kits' sections about the sender, one for each preset. Write the file anew with `GG3_WRITE_GOLDEN=1`.
-const GOLDEN: &str = "src/partners/kit/sender/senders.md";
+const GOLDEN: &str = "src/sender/senders.md";
 
 fn section_of(yaml: &str) -> String {
     let file = resolved_file(&serde_saphyr::from_str(yaml).unwrap()).unwrap();
@@ -31,7 +31,7 @@ fn the_kit_of_each_sender_is_the_golden_one() {
         fs::write(&path, &sections).unwrap();
     }
     let golden = fs::read_to_string(&path).unwrap();
-    assert_eq!(sections, golden, "GG3_WRITE_GOLDEN=1 cargo test -p postbackctl golden writes {GOLDEN} anew");
+    assert_eq!(sections, golden, "GG3_WRITE_GOLDEN=1 cargo test -p partner-kit golden writes {GOLDEN} anew");
 }
 
 #[test]

@@ -1,14 +1,6 @@
-use std::{env, fs, path::PathBuf, process::Command};
+use std::{env, fs, process::Command};
 
 use super::{super::tests::with_kit, *};
-
-/// Returns a new path for a test.
-fn new_path(name: &str) -> PathBuf {
-    let path = env::temp_dir().join(format!("kit-{}-{name}", std::process::id()));
-    let _ = fs::remove_dir_all(&path);
-    let _ = fs::remove_file(&path);
-    path
-}
 
 fn files_of(name: &str) -> Vec<File> {
     with_kit(name, |kit| kit.files().unwrap())
@@ -47,26 +39,10 @@ fn everything_that_the_guide_names_is_in_the_kit() {
 }
 
 #[test]
-fn a_kit_is_written_once_unless_it_may_be_replaced() {
-    let files = files_of("acme");
-    for name in ["folder", "file.zip"] {
-        let out = new_path(name);
-        write(&out, &files, false).unwrap();
-        let refused = write(&out, &files, false).unwrap_err().to_string();
-        assert!(refused.ends_with("exists already; name another, or replace it with --force"), "{refused}");
-        write(&out, &files, true).unwrap();
-    }
-    let folder = new_path("read");
-    write(&folder, &files, false).unwrap();
-    for File { path, text } in &files {
-        assert_eq!(&fs::read_to_string(folder.join(path)).unwrap(), text);
-    }
-}
-
-#[test]
 fn another_program_reads_the_zip_file() {
-    let (files, out) = (files_of("acme"), new_path("read.zip"));
-    write(&out, &files, false).unwrap();
+    let files = files_of("acme");
+    let out = env::temp_dir().join(format!("kit-{}.zip", std::process::id()));
+    fs::write(&out, archive(&files).unwrap()).unwrap();
     let script = "import sys, zipfile\nkit = zipfile.ZipFile(sys.argv[1])\nassert kit.testzip() is None\n\
                   print(kit.read('README.md').decode(), end='')\nprint(*kit.namelist(), sep='\\n', file=sys.stderr)";
     let read = Command::new("python3").args(["-c", script]).arg(&out).output().unwrap();

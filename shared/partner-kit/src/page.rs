@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use domain::values::parameter_names::{Field, ParameterNames};
 
 /// The page as it is published.
-const PARTNERS_PAGE: &str = include_str!("../../../../../docs/partners.md");
+const PARTNERS_PAGE: &str = include_str!("../../../docs/partners.md");
 
 /// The page.
 pub(super) struct Page(&'static str);
