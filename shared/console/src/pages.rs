@@ -3,6 +3,7 @@
 mod answer;
 pub(crate) mod audit;
 pub(crate) mod conflicts;
+pub(crate) mod days;
 pub(crate) mod kit;
 pub(crate) mod listed;
 pub(crate) mod overview;

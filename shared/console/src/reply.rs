@@ -113,6 +113,13 @@ impl Trouble {
         }
     }
 
+    /// Logs a service that failed. Nothing else is worth a line.
+    pub(crate) fn log(&self) {
+        if let Self::Unavailable(Unavailable { service, reason }) = self {
+            error!(service, reason, "a page is not available");
+        }
+    }
+
     /// Returns a title and a sentence for people.
     pub(crate) fn words(&self) -> (&'static str, String) {
         match self {
@@ -138,9 +145,7 @@ impl Trouble {
 impl IntoResponse for Trouble {
     /// Makes the response without a page. The guard puts the page around it, because the page names the visitor.
     fn into_response(self) -> Response<Body> {
-        if let Self::Unavailable(Unavailable { service, reason }) = &self {
-            error!(service, reason, "a page is not available");
-        }
+        self.log();
         let (title, words) = self.words();
         let mut response = self.status().into_response();
         if matches!(self, Self::TooOften(_)) {

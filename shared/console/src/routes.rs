@@ -17,7 +17,7 @@ use crate::{
     api,
     guard::{Access, guard, unknown},
     pages::{
-        audit, conflicts, kit, overview, partners, portal, postbacks, refusals, reports, resend, search, session,
+        audit, conflicts, days, kit, overview, partners, portal, postbacks, refusals, reports, resend, search, session,
         style, test_webhook, webhooks,
     },
     ports::{Console, Ports},
@@ -46,6 +46,8 @@ pub(crate) fn routes<P: Ports>() -> Vec<Route<P>> {
         shows("/signed-in", Anybody, get(session::finish::<P>)),
         changes("/sign-out", SignedIn, post(session::sign_out::<P>)),
         shows("", SignedIn, get(overview::home::<P>)),
+        shows("/days", Operators(Role::Viewer), get(days::show::<P>)),
+        shows("/days-picture", Operators(Role::Viewer), get(days::picture::<P>)),
         shows("/search", Operators(Role::Viewer), get(search::find::<P>)),
         shows("/conflicts", Operators(Role::Viewer), get(conflicts::list::<P>)),
         shows("/conflict", Operators(Role::Viewer), get(conflicts::one::<P>)),

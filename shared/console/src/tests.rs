@@ -2,6 +2,7 @@
 
 mod api;
 mod attacks;
+mod days;
 mod files;
 mod pages;
 mod partners;

@@ -66,6 +66,10 @@ async fn an_operators_tasks(size: Size) {
     browser.look("reports", &["Divided by"]).await;
     browser.go_until(&url(&format!("/reports?name=refusals&provider={}", partner.name)), "missing").await;
     browser.look("report", &["missing", "CSV", "contents"]).await;
+    browser.go(&url("")).await;
+    browser.look("overview-pictures", &["The last 14 days"]).await;
+    browser.go_until(&of("/days"), "approved").await;
+    browser.look("days", &["By day", "Amounts of these days", "refused"]).await;
     browser.click("Partners").await;
     browser.look("partners", &["as agreed"]).await;
     browser.go(&url(&format!("/partner?name={}", partner.name))).await;

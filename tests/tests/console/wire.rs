@@ -154,6 +154,10 @@ async fn the_pages_make_the_calls_that_the_role_allows() {
     let report = browser.open(&format!("/reports?name=refusals&provider={}", partner.name)).await;
     let report = browser.open(report.location.unwrap().strip_prefix("/console").unwrap_or_default()).await;
     assert_eq!(report.status, 200, "{report:?}");
+    let days = browser.open(&format!("/days?provider={}", partner.name)).await;
+    assert!(days.status == 200 && days.text.contains("Postbacks by day"), "{days:?}");
+    let picture = browser.open("/days-picture?of=webhooks").await;
+    assert!(picture.status == 200 && picture.text.starts_with("<svg "), "{picture:?}");
     let changes = browser.open(&format!("/audit?provider={}", partner.name)).await;
     assert!(changes.text.contains("resume partner"), "{changes:?}");
     let again = [("id", owed.as_str()), ("why", "x")];

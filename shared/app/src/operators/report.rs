@@ -3,7 +3,9 @@
 //! Each report is a query in `infra/reports`, in the SQL that Trino and DuckDB share. The archive stores each row at
 //! least once, and the queries take each once. What needs exact decimal arithmetic or a calendar is done here.
 
+pub mod by_day;
 pub mod chart;
+pub mod columns;
 mod conversions;
 mod measures;
 mod period;
@@ -214,6 +216,15 @@ pub enum ReportFault {
 
 /// Answers a question. `now` decides only how far back the days of an empty report are listed.
 pub async fn report(archive: &impl AskArchive, question: &Question, now: Timestamp) -> Result<Report, ReportFault> {
+    let mut report = divided(archive, question).await?;
+    if report.rows.is_empty() {
+        report.days = days(archive, question, now).await?;
+    }
+    Ok(report)
+}
+
+/// Answers a question by one query.
+async fn divided(archive: &impl AskArchive, question: &Question) -> Result<Report, ReportFault> {
     let subject = question.subject;
     let question = &question.completed()?;
     let calendar = Calendar::new(&question.period, question.unit())?;
@@ -225,9 +236,6 @@ pub async fn report(archive: &impl AskArchive, question: &Question, now: Timesta
     report.rows.sort();
     for row in &mut report.rows {
         name_parts(row, question, &calendar.parts);
-    }
-    if report.rows.is_empty() {
-        report.days = days(archive, question, now).await?;
     }
     Ok(report)
 }

@@ -8,6 +8,7 @@ use domain::session::Visitor;
 use maud::{Markup, html};
 
 use super::{
+    days,
     listed::{names, next_partners, some},
     portal,
 };
@@ -47,6 +48,7 @@ fn waiting(site: &Site, Overview { standings, gaps: missing }: &Overview) -> Mar
             (tile("Refusals", total(|one| one.refusals), false, "in the last 24 hours"))
             (tile("Failed webhooks", total(failures), is_cut(failures), "in the last 7 days"))
         }
+        (days::pictures(site))
         @if standings.is_empty() {
             section.card.empty { p { "No partner is configured yet. " code { "postbackctl apply" } " adds partners." } }
         } @else {

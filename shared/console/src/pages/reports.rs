@@ -169,7 +169,7 @@ fn waiting(site: &Site, visit: &Visit, now: Timestamp) -> Response<Body> {
     response
 }
 
-fn trouble(fault: ReportFault) -> Trouble {
+pub(super) fn trouble(fault: ReportFault) -> Trouble {
     match fault {
         ReportFault::Archive(ArchiveFault::Unavailable(fault)) => Trouble::Unavailable(fault),
         ReportFault::Archive(ArchiveFault::Busy | ArchiveFault::Failed(_) | ArchiveFault::TooSlow(_))

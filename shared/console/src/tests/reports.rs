@@ -4,18 +4,12 @@ use app::ports::{ArchiveFault, Unavailable};
 use axum::http::{StatusCode, header};
 use domain::session::{Role, Token};
 
-use super::rig::{Reply, Rig};
+use super::rig::{Reply, Rig, rows};
 
 const AT: &str = "2026-11-30T11:00:00Z";
 
 async fn asked(rig: &Rig, viewer: &Token, fields: &str) -> Reply {
     rig.get(&format!("/reports?name=refusals{fields}&at={AT}"), Some(viewer)).await
-}
-
-/// Sets the answer to every question. Columns are separated by `|`.
-fn answers(rig: &Rig, rows: &[&str]) {
-    let cells = |row: &&str| row.split('|').map(|cell| Some(cell.to_owned())).collect();
-    *rig.archive.answer.lock().unwrap() = Ok(rows.iter().map(cells).collect());
 }
 
 #[tokio::test]
@@ -45,7 +39,7 @@ async fn only_a_question_asks_the_archive_and_a_reload_asks_the_same() {
 async fn rows_are_shown_drawn_and_given_as_csv() {
     let rig = Rig::new();
     let viewer = rig.operator(Role::Viewer).await;
-    answers(&rig, &["0|acme|<b>missing|7|2", "0|globex|wrong_form|1|1"]);
+    *rig.archive.answer.lock().unwrap() = Ok(rows(&["0|acme|<b>missing|7|2", "0|globex|wrong_form|1|1"]));
     let page = asked(&rig, &viewer, "").await;
     assert!(page.text.contains("&lt;b&gt;missing") && !page.text.contains("<b>missing"), "{}", page.text);
     assert!(page.text.contains(r#"<td class="number">7</td>"#) && page.text.contains("<svg"), "{}", page.text);

@@ -84,24 +84,30 @@ impl Issuer for FakeIssuer {
     }
 }
 
-/// Gives every question to the archive the same answer, and keeps the labels of the questions.
+/// Gives every question to the archive the same answer, unless one is set for its table. Keeps the labels of the
+/// questions.
 #[derive(Debug, Clone)]
 pub(super) struct Canned {
     label: String,
     pub(super) answer: Arc<Mutex<Result<Rows, ArchiveFault>>>,
+    pub(super) of_tables: Arc<Mutex<HashMap<&'static str, Rows>>>,
     pub(super) asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Default for Canned {
     fn default() -> Self {
         let answer = Arc::new(Mutex::new(Ok(Rows::new())));
-        Self { label: String::new(), answer, asked: Arc::default() }
+        Self { label: String::new(), answer, of_tables: Arc::default(), asked: Arc::default() }
     }
 }
 
 impl AskArchive for Canned {
-    async fn ask(&self, _: &str) -> Result<Rows, ArchiveFault> {
+    async fn ask(&self, sql: &str) -> Result<Rows, ArchiveFault> {
         self.asked.lock().unwrap().push(self.label.clone());
+        let of_table = self.of_tables.lock().unwrap().clone();
+        if let Some((_, rows)) = of_table.into_iter().find(|(table, _)| sql.contains(&format!("FROM {table}"))) {
+            return Ok(rows);
+        }
         self.answer.lock().unwrap().clone()
     }
 }
@@ -184,6 +190,12 @@ impl Reply {
         let found = set.filter_map(|cookie| cookie.split_once(';')?.0.split_once('='));
         found.filter(|(found, _)| *found == name).map(|(_, value)| value.to_owned()).next_back()
     }
+}
+
+/// Makes rows of the archive. Columns are separated by `|`.
+pub(super) fn rows(lines: &[&str]) -> Rows {
+    let cells = |line: &&str| line.split('|').map(|cell| Some(cell.to_owned())).collect();
+    lines.iter().map(cells).collect()
 }
 
 impl Rig {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use domain::values::printable::printable;
 use rust_decimal::Decimal;
 
 use super::{Cell, Report, text::text};
@@ -57,8 +58,8 @@ fn number(cell: &Cell) -> Decimal {
     }
 }
 
-/// Returns a text that cannot become markup, without characters that XML does not allow.
-fn escaped(text: &str) -> String {
-    let text: String = text.chars().filter(|c| !c.is_control()).collect();
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+/// Returns a text that cannot become markup. Control characters, which XML does not allow, and invisible ones are
+/// escaped.
+pub(super) fn escaped(text: &str) -> String {
+    printable(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

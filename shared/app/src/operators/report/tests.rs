@@ -4,13 +4,13 @@ use domain::jiff::tz::TimeZone;
 
 use super::*;
 
-type Answer = Result<Rows, ArchiveFault>;
+pub(super) type Answer = Result<Rows, ArchiveFault>;
 
 /// Answers each query with the next of these rows, and keeps the queries.
-struct Canned(Mutex<(Vec<Answer>, Vec<String>)>);
+pub(super) struct Canned(pub(super) Mutex<(Vec<Answer>, Vec<String>)>);
 
 impl Canned {
-    fn new(answers: impl IntoIterator<Item = Answer>) -> Self {
+    pub(super) fn new(answers: impl IntoIterator<Item = Answer>) -> Self {
         let mut answers: Vec<_> = answers.into_iter().collect();
         answers.reverse();
         Self(Mutex::new((answers, Vec::new())))
@@ -26,7 +26,7 @@ impl AskArchive for Canned {
 }
 
 #[allow(clippy::unnecessary_wraps, reason = "an answer may also be a fault")]
-fn rows(lines: &[&str]) -> Answer {
+pub(super) fn rows(lines: &[&str]) -> Answer {
     let cell = |text: &str| (text != "null").then(|| text.to_owned());
     Ok(lines.iter().map(|line| line.split('|').map(cell).collect()).collect())
 }

@@ -34,7 +34,8 @@ pub fn text(cell: &Cell) -> String {
     }
 }
 
-fn amount(mut decimal: Decimal) -> String {
+/// Returns the text of an amount, with at least two digits after the point.
+pub fn amount(mut decimal: Decimal) -> String {
     if decimal.scale() < 2 {
         // A sum of 28 digits without a point has no place for more digits.
         decimal.rescale(2);
