@@ -65,6 +65,13 @@ impl CallLimits {
         max_attempts: 2,
     };
 
+    /// Limits a look that a page can do without to two seconds.
+    pub const GLANCING: Self = Self {
+        attempt_timeout: Duration::from_millis(900),
+        operation_timeout: Duration::from_secs(2),
+        max_attempts: 2,
+    };
+
     /// Limits work that nobody waits for. The limits are generous, because a call may still take effect after it is
     /// given up.
     pub const BACKGROUND: Self =
@@ -121,6 +128,11 @@ impl AwsSettings {
     /// Returns a client of Athena.
     pub fn athena(&self, limits: CallLimits) -> aws_sdk_athena::Client {
         aws_sdk_athena::Client::new(&self.limited(limits))
+    }
+
+    /// Returns a client of CloudWatch.
+    pub fn cloudwatch(&self, limits: CallLimits) -> aws_sdk_cloudwatch::Client {
+        aws_sdk_cloudwatch::Client::new(&self.limited(limits))
     }
 
     /// Returns a client of SQS.

@@ -1,7 +1,8 @@
-//! Implements the ports on DynamoDB, SQS, Firehose, Athena and HTTP. Only this crate uses AWS types.
+//! Implements the ports on DynamoDB, SQS, Firehose, Athena, CloudWatch and HTTP. Only this crate uses AWS types.
 
 pub mod athena;
 pub mod aws;
+pub mod cloudwatch;
 pub mod deployed;
 pub mod dynamodb;
 pub mod firehose;

@@ -61,9 +61,9 @@ use crate::{
     accept_postback::{AcceptPostback, PartnerRates, StrangerRates},
     cache::{Cache, CachePolicy},
     ports::{
-        AuditTrail, Clock, DeadLetter, DeadLetterQueue, EndpointKey, Heartbeat, KnownPartner, KnownRecipient, Ports,
-        Randomness, SecretPurpose, SegmentPlace, Source, StoredEndpoint, StoredPartner, StoredSecrets, SystemKeys,
-        Unavailable,
+        Alarm, AuditTrail, Clock, DeadLetter, DeadLetterQueue, EndpointKey, Heartbeat, KnownPartner, KnownRecipient,
+        Ports, Randomness, SecretPurpose, SegmentPlace, Source, StoredEndpoint, StoredPartner, StoredSecrets,
+        SystemKeys, Unavailable,
     },
 };
 
@@ -111,6 +111,8 @@ impl Default for World {
 /// The contents of all ports.
 #[derive(Debug, Default)]
 pub struct State {
+    /// The alarms that ring.
+    pub alarms: Vec<Alarm>,
     /// Originals by transaction.
     pub postbacks: BTreeMap<TransactionKey, RecordedPostback>,
     /// Refusals by content, each with the number of times that it was seen.

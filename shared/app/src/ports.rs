@@ -2,6 +2,7 @@
 //! MUST do. The module `memory` implements the ports for tests, and the crate `adapters` implements them for
 //! deployments.
 
+mod alarms;
 mod ask_archive;
 mod configuration;
 mod coverage;
@@ -59,6 +60,7 @@ use thiserror::Error;
 
 pub use self::configuration::{Partners, PublishedCampaigns, Publishing, SecretPurpose, StoredPartner, StoredSecrets};
 pub use self::{
+    alarms::{Alarm, Alarms},
     ask_archive::{ArchiveFault, AskArchive, Rows},
     coverage::{Coverage, Heartbeat, OriginItem, OriginPage, Rebuilds, Segment, SegmentPlace},
     dead_letters::{Attribute, AttributeValue, DeadLetter, DeadLetterQueue, DeadLetterQueues, ReceivedLetter},

@@ -5,6 +5,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use adapters::{
     athena::AthenaArchive,
     aws::CallLimits,
+    cloudwatch::CloudWatchAlarms,
     deployed::Deployed as Standard,
     dynamodb::{
         audit::DynamoAudit,
@@ -26,7 +27,7 @@ use adapters::{
         test_permits::DynamoTestPermits,
     },
     random,
-    sqs::SqsResends,
+    sqs::{SqsDeadLetterQueues, SqsNames, SqsResends},
     system::System,
     webhook::{Limits, Reach, WebhookClient, WebhookSettings},
 };
@@ -113,6 +114,8 @@ impl Ports for Deployed {
     type Resends = SqsResends;
     type Permits = DynamoTestPermits;
     type Servers = WebhookClient;
+    type DeadLetters = SqsDeadLetterQueues;
+    type Alarms = CloudWatchAlarms;
     type Clock = System;
 }
 
@@ -158,6 +161,7 @@ impl ConsoleFunction {
         let campaign_lead = env.seconds("CAMPAIGN_LEAD_SECONDS", lead).unsigned_abs();
         let resends = env.required("WEBHOOK_RETRIES_QUEUE_URL");
         let [work_group, database] = ["REPORTS_WORK_GROUP", "ARCHIVE_DATABASE"].map(|name| env.required(name));
+        let stack = env.required("STACK_NAME");
         let url = env.required("CONSOLE_URL");
         let site = Site::parse(&url);
         if site.is_none() {
@@ -228,6 +232,8 @@ impl ConsoleFunction {
             partners: known.clone(),
             rounds: DynamoRounds::new(owed, audits),
             resends: SqsResends::new(aws.sqs(limits), resends),
+            dead_letters: SqsDeadLetterQueues::new(SqsNames::new(aws.sqs(CallLimits::GLANCING), stack.clone())),
+            alarms: CloudWatchAlarms::new(aws.cloudwatch(CallLimits::GLANCING), stack),
             clock: System,
             accept: Box::new(move || accepting(&known, &keys, &recorded, &refused)),
             now,

@@ -89,7 +89,7 @@ fn navigation(site: &Site, visit: &Visit, pages: &[(&str, &str)]) -> Markup {
             @for (path, name) in pages {
                 // The page of one conflict belongs to the list of conflicts, and `/sent-webhook` to `/sent`.
                 @let is_below = !path.is_empty() && (format!("{}s", visit.page) == *path || visit.page.starts_with(&format!("{path}-")));
-                @let current = visit.page == *path || is_below || path.is_empty() && ["/try", "/days"].contains(&visit.page.as_str());
+                @let current = visit.page == *path || is_below || path.is_empty() && ["/try", "/days", "/dead-letters"].contains(&visit.page.as_str());
                 a href=(site.path(path)) aria-current=[current.then_some("page")] { (name) }
             }
         }

@@ -1,6 +1,7 @@
 //! The pages. Each file serves one page, or a page and the changes that it offers.
 
 mod answer;
+pub(crate) mod attention;
 pub(crate) mod audit;
 pub(crate) mod conflicts;
 pub(crate) mod days;

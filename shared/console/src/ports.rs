@@ -6,9 +6,9 @@ use app::{
     accept_postback::AcceptPostback,
     operators::trace::Trace,
     ports::{
-        AskArchive, AuditTrail, Catalogues, Clock, DeliveryRecords, Endpoints, InboundRecords, KnownRecipient,
-        Listings, NamedRequests, Participants, PartnerServers, Partners, Publishing, Randomness, ResendQueue,
-        Resolutions, Resubmissions, Rounds, Sessions, Source, TestPermits, Unavailable,
+        Alarms, AskArchive, AuditTrail, Catalogues, Clock, DeadLetterQueues, DeliveryRecords, Endpoints,
+        InboundRecords, KnownRecipient, Listings, NamedRequests, Participants, PartnerServers, Partners, Publishing,
+        Randomness, ResendQueue, Resolutions, Resubmissions, Rounds, Sessions, Source, TestPermits, Unavailable,
     },
 };
 use domain::{
@@ -43,6 +43,8 @@ pub(crate) trait Ports: Send + Sync + 'static {
     type Resends: ResendQueue + Clone + 'static;
     type Permits: TestPermits + 'static;
     type Servers: PartnerServers + 'static;
+    type DeadLetters: DeadLetterQueues + 'static;
+    type Alarms: Alarms + 'static;
     type Clock: Clock + Randomness + Clone + 'static;
 }
 
@@ -91,6 +93,8 @@ pub(crate) struct Console<P: Ports> {
     pub(crate) permits: P::Permits,
     /// Calls the servers of partners, for test webhooks.
     pub(crate) servers: P::Servers,
+    pub(crate) dead_letters: P::DeadLetters,
+    pub(crate) alarms: P::Alarms,
     pub(crate) clock: P::Clock,
     /// Reads the clock.
     pub(crate) now: fn() -> Timestamp,

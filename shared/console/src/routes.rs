@@ -17,8 +17,8 @@ use crate::{
     api,
     guard::{Access, guard, unknown},
     pages::{
-        audit, conflicts, days, kit, overview, partners, portal, postbacks, refusals, reports, resend, search, session,
-        style, test_webhook, webhooks,
+        attention, audit, conflicts, days, kit, overview, partners, portal, postbacks, refusals, reports, resend,
+        search, session, style, test_webhook, webhooks,
     },
     ports::{Console, Ports},
 };
@@ -48,6 +48,7 @@ pub(crate) fn routes<P: Ports>() -> Vec<Route<P>> {
         shows("", SignedIn, get(overview::home::<P>)),
         shows("/days", Operators(Role::Viewer), get(days::show::<P>)),
         shows("/days-picture", Operators(Role::Viewer), get(days::picture::<P>)),
+        shows("/dead-letters", Operators(Role::Viewer), get(attention::list::<P>)),
         shows("/search", Operators(Role::Viewer), get(search::find::<P>)),
         shows("/conflicts", Operators(Role::Viewer), get(conflicts::list::<P>)),
         shows("/conflict", Operators(Role::Viewer), get(conflicts::one::<P>)),

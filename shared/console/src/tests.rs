@@ -2,6 +2,7 @@
 
 mod api;
 mod attacks;
+mod attention;
 mod days;
 mod files;
 mod pages;

@@ -67,7 +67,9 @@ async fn an_operators_tasks(size: Size) {
     browser.go_until(&url(&format!("/reports?name=refusals&provider={}", partner.name)), "missing").await;
     browser.look("report", &["missing", "CSV", "contents"]).await;
     browser.go(&url("")).await;
-    browser.look("overview-pictures", &["The last 14 days"]).await;
+    browser.look("overview-pictures", &["The last 14 days", "Alarms and dead letters"]).await;
+    browser.click("All queues of dead letters").await;
+    browser.look("dead-letters", &["webhooks-dead-letters"]).await;
     browser.go_until(&of("/days"), "approved").await;
     browser.look("days", &["By day", "Amounts of these days", "refused"]).await;
     browser.click("Partners").await;

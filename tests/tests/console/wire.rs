@@ -10,7 +10,7 @@ use tests::{
     partner_simulator::{Answer, Script},
     proxy::{Action, Proxy},
     runtime_api::{Function, Settings},
-    stack::Stack,
+    stack::{Stack, http_client},
 };
 
 use crate::{
@@ -51,6 +51,7 @@ pub(crate) async fn function(stack: &Stack, proxy: &Proxy) -> Function {
         .variable("REPORTS_WORK_GROUP", &stack.archive["work_group"])
         .variable("ARCHIVE_DATABASE", &stack.archive["database"])
         .variable("CAMPAIGN_LEAD_SECONDS", "4")
+        .variable("STACK_NAME", &stack.stack_name)
         .variable("CONSOLE_URL", &stack.console.url)
         .variable(
             "WEBHOOK_RETRIES_QUEUE_URL",
@@ -154,6 +155,8 @@ async fn the_pages_make_the_calls_that_the_role_allows() {
     let report = browser.open(&format!("/reports?name=refusals&provider={}", partner.name)).await;
     let report = browser.open(report.location.unwrap().strip_prefix("/console").unwrap_or_default()).await;
     assert_eq!(report.status, 200, "{report:?}");
+    let letters = browser.open("/dead-letters").await;
+    assert!(letters.status == 200 && letters.text.contains("lookup-dead-letters"), "{letters:?}");
     let days = browser.open(&format!("/days?provider={}", partner.name)).await;
     assert!(days.status == 200 && days.text.contains("Postbacks by day"), "{days:?}");
     let picture = browser.open("/days-picture?of=webhooks").await;
@@ -171,6 +174,41 @@ async fn the_pages_make_the_calls_that_the_role_allows() {
         let change = [("name", partner.name.as_str()), ("do", wanted), ("why", "x")];
         assert_eq!(browser.send(&examined, "/partners-token", &change).await.status, 200);
     }
+}
+
+/// Makes a call of the emulated CloudWatch, and returns what stands in its answer after this tag.
+async fn cloudwatch(stack: &Stack, call: &str, tag: &str) -> Option<String> {
+    let request = http_client().post(&stack.aws_endpoint_url).body(call.to_owned());
+    let request = request
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("authorization", "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/monitoring/aws4_request");
+    let response = request.send().await.unwrap();
+    assert_eq!(response.status(), 200, "{call}");
+    let text = response.text().await.unwrap();
+    text.split_once(tag).map(|(_, rest)| rest.split_once('<').unwrap().0.to_owned())
+}
+
+#[tokio::test]
+async fn an_alarm_that_rings_is_on_the_overview() {
+    let fixture = Fixture::new();
+    let stack = &fixture.stack;
+    let mine = format!("{}-SweepMissingAlarm", stack.stack_name);
+    let call = format!("Action=DescribeAlarms&AlarmNamePrefix={mine}");
+    let alarm = cloudwatch(stack, &call, "<AlarmName>").await.unwrap();
+    let proxy = Proxy::start(&stack.aws_endpoint_url).await;
+    let function = function(stack, &proxy).await;
+    let mut browser = Browser::new(stack, Console::Function(&function));
+    assert_eq!(browser.sign_in("viewer").await.status, 303);
+    let set = |state: &str| format!("Action=SetAlarmState&AlarmName={alarm}&StateValue={state}&StateReason=test");
+    // The emulator sets the state back when it looks at the alarm.
+    eventually("the alarm is shown", async || {
+        cloudwatch(stack, &set("ALARM"), "").await;
+        let page = browser.open("").await;
+        assert!(page.status == 200 && !page.text.contains("does not answer"), "{page:?}");
+        (page.text.contains("SweepMissingAlarm") && page.text.contains(&format!("alarm/{alarm}"))).then_some(())
+    })
+    .await;
+    cloudwatch(stack, &set("OK"), "").await;
 }
 
 #[tokio::test]

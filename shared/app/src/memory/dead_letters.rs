@@ -1,7 +1,15 @@
-//! Holds dead letters in memory.
+//! Holds dead letters and alarms in memory.
 
 use super::{State, World};
-use crate::ports::{DeadLetter, DeadLetterQueue, DeadLetterQueues, DeadLetters, ReceivedLetter, Unavailable};
+use crate::ports::{
+    Alarm, Alarms, DeadLetter, DeadLetterQueue, DeadLetterQueues, DeadLetters, ReceivedLetter, Unavailable,
+};
+
+impl Alarms for World {
+    async fn ringing(&self) -> Result<Vec<Alarm>, Unavailable> {
+        self.call("list alarms", |state| state.alarms.clone())
+    }
+}
 
 impl DeadLetters for World {
     async fn set_aside(&self, whole: &str, reason: &str) -> Result<(), Unavailable> {

@@ -1,5 +1,7 @@
 //! Shows an operator the messages in the dead-letter queues, and the reasons why they are there. No message is removed.
 
+use futures_util::future::try_join_all;
+
 use crate::ports::{DeadLetter, DeadLetterQueue, DeadLetterQueues, ReceivedLetter, Unavailable};
 
 /// The time for which a letter is hidden while it is looked at, in seconds. Normally all letters are put back right
@@ -33,6 +35,13 @@ pub enum LookFault {
     Unread(Unavailable),
     /// All letters were read, but some could not be put back and stay hidden for [`LOOK_SECONDS`].
     Hidden(Unavailable),
+}
+
+/// Counts the letters of each queue that the stack has. The numbers are approximate.
+pub async fn depths(queues: &impl DeadLetterQueues) -> Result<Vec<(DeadLetterQueue, usize)>, Unavailable> {
+    let depth = async |queue| Ok((queue, queues.depth(queue).await?));
+    let depths: Vec<(DeadLetterQueue, Option<usize>)> = try_join_all(DeadLetterQueue::ALL.map(depth)).await?;
+    Ok(depths.into_iter().filter_map(|(queue, depth)| Some((queue, depth?))).collect())
 }
 
 /// Looks at the first letters of these queues, at most this many of each.

@@ -54,6 +54,12 @@ impl DeadLetterQueue {
         }
     }
 
+    /// Returns false for messages that are kept only to be looked at: the events of a broken link, which counted
+    /// otherwise, and of types that a later version may know.
+    pub fn needs_a_hand(self) -> bool {
+        !matches!(self, Self::BrokenLinks | Self::UnknownTypes)
+    }
+
     /// Returns the name, without the stack's name, of the queue to which dead letters are sent to be processed again.
     pub fn source(self) -> &'static str {
         match self {

@@ -174,9 +174,12 @@ fn table(picture: Picture, by_day: &ByDay, reports: &[(&str, String)]) -> Markup
     let numbers = by_day.days.iter().zip(by_day.totals()).enumerate().rev();
     html! {
         section.card {
-            // The picture escapes its texts.
-            div.picture role="img" aria-label=(picture.title()) { (PreEscaped(columns::svg(by_day, picture.title()))) }
-            @if by_day.outcomes.is_empty() { p.hint { "Nothing happened in these days." } } @else {
+            @if by_day.outcomes.is_empty() {
+                h2 { (picture.title()) }
+                p.hint { "Nothing happened in these days." }
+            } @else {
+                // The picture escapes its texts.
+                div.picture role="img" aria-label=(picture.title()) { (PreEscaped(columns::svg(by_day, picture.title()))) }
                 div.wide tabindex="0" { table {
                     thead { tr {
                         th scope="col" { "day" }

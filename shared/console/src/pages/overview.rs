@@ -5,9 +5,11 @@ use std::sync::Arc;
 use app::operators::overview::{self, MOST, Overview, Standing};
 use axum::{body::Body, extract::State, response::Response};
 use domain::session::Visitor;
+use futures_util::future::join;
 use maud::{Markup, html};
 
 use super::{
+    attention::Attention,
     days,
     listed::{names, next_partners, some},
     portal,
@@ -30,12 +32,15 @@ pub(crate) async fn home<P: Ports>(
     }
     let (stored, next) = some(&console, &visit).await?;
     let ports = (&console.trace.listings, &console.trace.inbound, &console.trace.deliveries);
-    let counted = overview::count(ports, &names(stored), (console.now)()).await?;
-    let body = html! { (waiting(&console.site, &counted)) (next_partners(&console.site, "", next.as_ref())) };
+    let providers = names(stored);
+    let counted = overview::count(ports, &providers, (console.now)());
+    let (counted, attention) = join(counted, Attention::read(&console)).await;
+    let body =
+        html! { (waiting(&console.site, &counted?, &attention)) (next_partners(&console.site, "", next.as_ref())) };
     Ok(layout::page(&console.site, &visit, "Overview", &body))
 }
 
-fn waiting(site: &Site, Overview { standings, gaps: missing }: &Overview) -> Markup {
+fn waiting(site: &Site, Overview { standings, gaps: missing }: &Overview, attention: &Attention) -> Markup {
     let total = |count: fn(&Standing) -> usize| standings.iter().map(count).sum::<usize>();
     let is_cut = |count: fn(&Standing) -> usize| standings.iter().any(|standing| count(standing) == MOST);
     let conflicts = |one: &Standing| one.conflicts;
@@ -44,10 +49,13 @@ fn waiting(site: &Site, Overview { standings, gaps: missing }: &Overview) -> Mar
         h1 { "Overview" }
         (gaps(missing))
         div.tiles {
-            (tile("Open conflicts", total(conflicts), is_cut(conflicts), "wait for a decision"))
-            (tile("Refusals", total(|one| one.refusals), false, "in the last 24 hours"))
-            (tile("Failed webhooks", total(failures), is_cut(failures), "in the last 7 days"))
+            (tile("Open conflicts", Some(total(conflicts)), is_cut(conflicts), "wait for a decision", &site.path("/conflicts")))
+            (tile("Refusals", Some(total(|one| one.refusals)), false, "in the last 24 hours", &site.path("/refusals")))
+            (tile("Failed webhooks", Some(total(failures)), is_cut(failures), "in the last 7 days", &site.path_with("/webhooks", &[("status", "failed")])))
+            (tile("Dead letters", attention.letters(), false, "in all queues", &site.path("/dead-letters")))
+            (tile("Alarms", attention.alarms(), false, "ring now", "#attention"))
         }
+        (attention.section(site))
         (days::pictures(site))
         @if standings.is_empty() {
             section.card.empty { p { "No partner is configured yet. " code { "postbackctl apply" } " adds partners." } }
@@ -63,8 +71,15 @@ fn waiting(site: &Site, Overview { standings, gaps: missing }: &Overview) -> Mar
     }
 }
 
-fn tile(title: &str, count: usize, is_cut: bool, when: &str) -> Markup {
-    html! { div.tile.calm[count == 0] { span.title { (title) } strong { (count) @if is_cut { "+" } } span.when { (when) } } }
+/// Draws a number that leads to a list, or a question mark if the number is unknown.
+fn tile(title: &str, count: Option<usize>, is_cut: bool, when: &str, link: &str) -> Markup {
+    html! {
+        a.tile.calm[count == Some(0)] href=(link) {
+            span.title { (title) }
+            strong { @if let Some(count) = count { (count) @if is_cut { "+" } } @else { "?" } }
+            span.when { (when) }
+        }
+    }
 }
 
 fn row(site: &Site, standing: &Standing) -> Markup {

@@ -139,6 +139,8 @@ impl Ports for InMemory {
     type Resends = World;
     type Permits = World;
     type Servers = World;
+    type DeadLetters = World;
+    type Alarms = World;
     type Clock = World;
 }
 
@@ -255,6 +257,8 @@ impl Rig {
             resends: world.clone(),
             permits: world.clone(),
             servers: world.clone(),
+            dead_letters: world.clone(),
+            alarms: world.clone(),
             clock: world.clone(),
             click_keys: Held::new(&world, [((), keys)]),
             resolutions: world.clone(),
