@@ -22,7 +22,7 @@ mod timeline;
 pub(crate) mod webhooks;
 
 use domain::{
-    audit::{Author, Operation, Why},
+    audit::{Author, AuthorName, Operation, Why},
     session::Visitor,
     values::ids::ReceiptId,
 };
@@ -36,8 +36,11 @@ use crate::{
 
 /// Begins the change that an operator's form asks for, with the reason that it gives. Also draws the id of a receipt.
 pub(crate) fn begin<P: Ports>(console: &Console<P>, visit: &Visit) -> Result<(Operation, ReceiptId), Trouble> {
-    let Some(Visitor::Operator { author, .. }) = visit.visitor() else { return Err(Trouble::NotFound) };
-    begun(console, visit, author.clone(), visit.form.get("why"))
+    let Some(Visitor::Operator { author, name, .. }) = visit.visitor() else { return Err(Trouble::NotFound) };
+    // Without a mail address, the name is the subject again.
+    let name = AuthorName::new(name.as_str()).ok().filter(|name| name.as_str() != author.as_str());
+    let (operation, receipt_id) = begun(console, visit, author.clone(), visit.form.get("why"))?;
+    Ok((operation.named(name), receipt_id))
 }
 
 /// Begins a change in the name of a partner, with the reason that the form gives.

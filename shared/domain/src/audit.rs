@@ -1,6 +1,6 @@
 //! Records a change by an operator: its author, time, channel and reason.
 //!
-//! A record names no person and no id that leads to a person, so that it can stay when a person is erased. A record and
+//! A record names none of GG3's users and no id that leads to one, so that it can stay when a person is erased. A record and
 //! its change are stored together, or neither is stored. A record is never changed, and it expires as
 //! its [`Operation`] says.
 
@@ -20,6 +20,8 @@ use crate::values::ids::{DeliveryId, Provider, is_invisible, text_type};
 
 /// Bounds the name of an author, in bytes. The longest ARN has this length.
 const MAX_AUTHOR_BYTES: usize = 2_048;
+/// Bounds the readable name of an author, in bytes. The longest mail address has this length.
+const MAX_AUTHOR_NAME_BYTES: usize = 320;
 /// Bounds a reason, in bytes.
 const MAX_WHY_BYTES: usize = 1_000;
 /// Bounds a detail, in bytes, so that a record stays far below the 400 KB of an item.
@@ -42,6 +44,10 @@ fn check_author(text: &str) -> Result<(), TextFault> {
     check_text(text, MAX_AUTHOR_BYTES)
 }
 
+fn check_author_name(text: &str) -> Result<(), TextFault> {
+    check_text(text, MAX_AUTHOR_NAME_BYTES)
+}
+
 fn check_why(text: &str) -> Result<(), TextFault> {
     check_text(text, MAX_WHY_BYTES)
 }
@@ -50,6 +56,11 @@ text_type!(
     /// Names the author of a change: the ARN of a caller with AWS credentials, or the subject that the console's issuer
     /// gives a person.
     Author, check_author, TextFault
+);
+text_type!(
+    /// Names an author for people: the mail address that the console's issuer tells. It may change, and another person
+    /// may get it later, so only [`Author`] says who it was.
+    AuthorName, check_author_name, TextFault
 );
 text_type!(
     /// Gives the reason for a change, in the operator's words.
@@ -230,6 +241,9 @@ pub struct AuditRecord {
     pub at: Timestamp,
     /// Names the author of the change.
     pub author: Author,
+    /// Names the author for people, if more is known than [`author`](Self::author).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author_name: Option<AuthorName>,
     /// Names the tool that the author used.
     pub channel: Channel,
     /// Names the action.
@@ -281,6 +295,7 @@ pub fn day(at: Timestamp) -> Date {
 #[derive(Debug)]
 pub struct Operation {
     author: Author,
+    author_name: Option<AuthorName>,
     channel: Channel,
     why: Option<Why>,
     id: [u8; 8],
@@ -294,7 +309,13 @@ impl Operation {
     /// Begins an operation of this author. `random` MUST be random, because it makes the ids of operations unique.
     pub fn new(author: Author, channel: Channel, why: Option<Why>, random: [u8; 8]) -> Self {
         let retention = Expiring::AuditRecord.default_retention();
-        Self { author, channel, why, id: random, retention, records: AtomicU32::new(0) }
+        Self { author, author_name: None, channel, why, id: random, retention, records: AtomicU32::new(0) }
+    }
+
+    /// Names the author for people.
+    #[must_use]
+    pub fn named(self, author_name: Option<AuthorName>) -> Self {
+        Self { author_name, ..self }
     }
 
     /// Keeps the records of this operation for this long.
@@ -310,6 +331,7 @@ impl Operation {
             id: AuditId(format!("{}-{number}", data_encoding::HEXLOWER.encode(&self.id))),
             at: Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at),
             author: self.author.clone(),
+            author_name: self.author_name.clone(),
             channel: self.channel,
             action,
             subject,
@@ -336,6 +358,21 @@ mod tests {
             .map(|_| operation.record(Timestamp::UNIX_EPOCH, Action::PublishCampaigns, Subject::Catalogue).id.0)
             .collect();
         assert_eq!(ids, ["0101010101010101-0", "0101010101010101-1"]);
+    }
+
+    #[test]
+    fn a_record_without_a_readable_name_is_read_as_before() {
+        let named = operation().named(AuthorName::new("jo@gg3.example").ok());
+        let record = named.record(Timestamp::UNIX_EPOCH, Action::PublishCampaigns, Subject::Catalogue);
+        let text = serde_json::to_string(&record).unwrap();
+        assert_eq!(serde_json::from_str::<AuditRecord>(&text).unwrap().author_name, record.author_name);
+        let old = text.replace(r#""author_name":"jo@gg3.example","#, "");
+        assert_ne!(old, text);
+        let read: AuditRecord = serde_json::from_str(&old).unwrap();
+        assert_eq!((read.author_name, read.author), (None, record.author));
+        for bad in ["", " ", "a\nb", &"x".repeat(321)] {
+            assert!(AuthorName::new(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

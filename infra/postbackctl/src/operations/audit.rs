@@ -44,9 +44,10 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
 
 /// Returns a record as text: one line, and an indented line for each detail.
 fn lines(record: &AuditRecord) -> Vec<String> {
-    let AuditRecord { at, author, action, subject, why, details, .. } = record;
+    let AuditRecord { at, author, author_name, action, subject, why, details, .. } = record;
     let (action, subject) = (action_words(*action), subject_words(subject));
-    let mut lines = vec![format!("{at:.3}  {action}: {subject}, by {author}")];
+    let who = author_name.as_ref().map_or_else(|| author.to_string(), |name| format!("{name} ({author})"));
+    let mut lines = vec![format!("{at:.3}  {action}: {subject}, by {who}")];
     lines.extend(why.iter().map(|why| format!("    why: {why}")));
     for (name, value) in details {
         let mut values = value.lines();

@@ -66,14 +66,14 @@ fn until(text: &str, now: Timestamp) -> Result<Timestamp, Trouble> {
 }
 
 fn shown(site: &Site, record: &AuditRecord) -> Markup {
-    let AuditRecord { at, author, channel, action, subject, why, details, .. } = record;
+    let AuditRecord { at, author, author_name, channel, action, subject, why, details, .. } = record;
     html! {
         section.card {
             h2 {
                 (action_words(*action)) ": "
                 @if let Some(href) = page_of(site, subject) { a href=(href) { (subject_words(subject)) } } @else { (subject_words(subject)) }
             }
-            p.when { (time(*at)) " by " (words(author.as_str())) " through " (channel.as_str()) }
+            p.when { (time(*at)) " by " @if let Some(name) = author_name { (words(name.as_str())) " (" (words(author.as_str())) ")" } @else { (words(author.as_str())) } " through " (channel.as_str()) }
             @if let Some(why) = why { p { "“" (words(why.as_str())) "”" } }
             @if !details.is_empty() { dl.facts { @for (name, text) in details { div {
                 dt { (printable(&name.replace('_', " "))) }

@@ -132,9 +132,14 @@ async fn changes_are_listed_with_their_authors_and_reasons() {
     rig.post("/partner", Some(&operator), &pause).await;
     rig.post("/conflict", Some(&operator), &[("key", key.as_str()), ("why", "x"), ("decision", "keep")]).await;
     let page = rig.get("/audit", Some(&operator)).await.text;
-    for wanted in
-        ["pause partner: ", "keep original: ", "subject-operator", "through console", "/console/conflict?key="]
-    {
+    for wanted in [
+        "pause partner: ",
+        "keep original: ",
+        "jo@gg3.example",
+        "(<bdi>subject-operator</bdi>)",
+        "through console",
+        "/console/conflict?key=",
+    ] {
         assert!(page.contains(wanted), "{wanted} in {page}");
     }
     assert!(page.contains("&lt;b&gt;they asked") && !page.contains("<b>they"), "{page}");
