@@ -171,6 +171,7 @@ async fn admit<P: Ports>(
         query: Fields::parse(parts.uri.query().unwrap_or_default().as_bytes()),
         form: fields(&bytes)?,
         sign_in: None,
+        return_to: None,
         page: path.strip_prefix(BASE).unwrap_or(path).to_owned(),
     };
     let named = parts.headers.get(IDEMPOTENCY_KEY).filter(|_| parts.method == Method::POST);

@@ -20,9 +20,13 @@ use crate::{
     layout::shell,
     ports::{Console, Ports},
     reply::{Explained, Trouble, harden, page, redirect},
-    site::{SESSION_COOKIE, SIGN_IN_COOKIE},
+    return_path::ReturnPath,
+    site::{RETURN_COOKIE, SESSION_COOKIE, SIGN_IN_COOKIE},
     visit::{FORM, Fields, Visit},
 };
+
+/// Names the path below which the router has the pages.
+pub(crate) const CONSOLE: &str = "/console";
 
 /// Says who may open a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,12 +54,13 @@ pub(crate) async fn guard<P: Ports>(
         harden(&mut response);
         return response;
     }
+    let opened = request.uri().path_and_query().map_or("", |opened| opened.as_str()).to_owned();
     let visit = match admit(&console, access, request).await {
         Ok((visit, mut request)) => {
             request.extensions_mut().insert(visit.clone());
             (visit, next.run(request).await)
         }
-        Err((visit, trouble)) => (visit, refuse(&console, trouble)),
+        Err((visit, trouble)) => (visit, refuse(&console, trouble, &opened)),
     };
     finish(&console, &visit.0, visit.1)
 }
@@ -77,10 +82,15 @@ fn finish<P: Ports>(console: &Console<P>, visit: &Visit, mut response: Response<
     response
 }
 
-/// Answers a visit that is not admitted. A page that a person opens without a session leads to the sign-in.
-fn refuse<P: Ports>(console: &Console<P>, trouble: Refusal) -> Response<Body> {
+/// Answers a visit that is not admitted. A page that a person opens without a session leads to the sign-in, which leads
+/// back.
+fn refuse<P: Ports>(console: &Console<P>, trouble: Refusal, opened: &str) -> Response<Body> {
     match trouble {
-        Refusal::ToSignIn => redirect(&console.site.path("/sign-in"), &[]),
+        Refusal::ToSignIn => {
+            let back = opened.strip_prefix(CONSOLE).and_then(ReturnPath::parse);
+            let back = back.as_ref().map_or("", ReturnPath::as_str);
+            redirect(&console.site.path_with("/sign-in", &[("to", back)]), &[])
+        }
         Refusal::Because(trouble) => trouble.into_response(),
     }
 }
@@ -132,7 +142,7 @@ async fn visit<P: Ports>(console: &Console<P>, request: Request) -> Result<Admit
     let cookie = |name: &str| {
         let cookies = parts.headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
         let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        pairs.find(|(found, _)| *found == name).and_then(|(_, value)| Token::parse(value))
+        pairs.find(|(found, _)| *found == name).map(|(_, value)| value)
     };
     let path = parts.uri.path();
     let mut visit = Visit {
@@ -141,10 +151,11 @@ async fn visit<P: Ports>(console: &Console<P>, request: Request) -> Result<Admit
         channel: Channel::Console,
         query: Fields::parse(parts.uri.query().unwrap_or_default().as_bytes()),
         form: Fields::default(),
-        sign_in: cookie(SIGN_IN_COOKIE),
-        page: path.strip_prefix("/console").unwrap_or(path).to_owned(),
+        sign_in: cookie(SIGN_IN_COOKIE).and_then(Token::parse),
+        return_to: cookie(RETURN_COOKIE).and_then(ReturnPath::of_cookie),
+        page: path.strip_prefix(CONSOLE).unwrap_or(path).to_owned(),
     };
-    if let Some(token) = cookie(SESSION_COOKIE) {
+    if let Some(token) = cookie(SESSION_COOKIE).and_then(Token::parse) {
         match sign_in::find(&console.sessions, &token, (console.now)()).await {
             Ok(Some(session)) => (visit.visitor, visit.session) = (Some(session.visitor), Some(token)),
             Ok(None) => {}

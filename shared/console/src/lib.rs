@@ -12,6 +12,7 @@ mod layout;
 mod pages;
 mod ports;
 mod reply;
+mod return_path;
 mod routes;
 mod site;
 mod visit;

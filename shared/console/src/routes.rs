@@ -15,7 +15,7 @@ use domain::session::Role;
 
 use crate::{
     api,
-    guard::{Access, guard, unknown},
+    guard::{Access, CONSOLE, guard, unknown},
     pages::{
         attention, audit, conflicts, days, kit, overview, partners, portal, postbacks, refusals, reports, resend,
         search, session, style, test_webhook, webhooks,
@@ -98,7 +98,7 @@ pub(crate) fn router<P: Ports>(console: Arc<Console<P>>) -> Router {
     let mut router = Router::new();
     for Route { path, access, handler, .. } in routes::<P>() {
         let guard = from_fn_with_state((console.clone(), access), guard::<P>);
-        router = router.route(&format!("/console{path}"), handler.layer(guard));
+        router = router.route(&format!("{CONSOLE}{path}"), handler.layer(guard));
     }
     for Route { path, access, handler, .. } in api::routes::<P>() {
         let guard = from_fn_with_state((console.clone(), access), api::guard::<P>);

@@ -3,11 +3,15 @@
 use domain::session::{SESSION_LASTS, SIGN_IN_LASTS, Token};
 use url::Url;
 
+use crate::return_path::ReturnPath;
+
 /// Names the cookie of a session. With this prefix, a browser takes the cookie only over a secure connection and only
 /// from this host.
 pub(crate) const SESSION_COOKIE: &str = "__Host-session";
 /// Names the cookie of a sign-in that has begun.
 pub(crate) const SIGN_IN_COOKIE: &str = "__Host-sign-in";
+/// Names the cookie of the page to which a sign-in leads.
+pub(crate) const RETURN_COOKIE: &str = "__Host-return";
 /// Names the path to which the issuer sends a person back.
 pub(crate) const SIGNED_IN: &str = "/signed-in";
 
@@ -68,6 +72,11 @@ pub(crate) fn session_cookie(token: &Token) -> String {
 /// Returns the header that stores the secret of a sign-in in the browser.
 pub(crate) fn sign_in_cookie(token: &Token) -> String {
     cookie(SIGN_IN_COOKIE, &token.reveal(), SIGN_IN_LASTS.as_secs())
+}
+
+/// Returns the header that stores in the browser to which page a sign-in leads.
+pub(crate) fn return_cookie(path: &ReturnPath) -> String {
+    cookie(RETURN_COOKIE, &path.to_cookie(), SIGN_IN_LASTS.as_secs())
 }
 
 /// Returns the header that removes a cookie.

@@ -8,7 +8,7 @@ use domain::{
     session::{Role, Token, Visitor},
 };
 
-use crate::reply::Trouble;
+use crate::{reply::Trouble, return_path::ReturnPath};
 
 /// Labels the secret of a session that each of its forms must send.
 pub(crate) const FORM: &str = "form";
@@ -61,6 +61,8 @@ pub(crate) struct Visit {
     pub(crate) form: Fields,
     /// Holds the cookie of a sign-in that has begun.
     pub(crate) sign_in: Option<Token>,
+    /// Holds the page to which the sign-in leads.
+    pub(crate) return_to: Option<ReturnPath>,
     /// Holds the path of the page below the console's own.
     pub(crate) page: String,
 }

@@ -87,6 +87,11 @@ async fn an_operators_tasks(size: Size) {
     browser.look("signed-out", &["Sign in as an operator"]).await;
     browser.go(&of("/postbacks")).await;
     browser.look("signed-out-still", &["Sign in as an operator"]).await;
+    browser.click("Sign in as an operator").await;
+    browser.fill("username", "operator@example.com").await;
+    browser.fill("password", &fixture.stack.console.password).await;
+    browser.click("Sign in").await;
+    browser.look("signed-in-again", &["Postbacks", &transaction]).await;
 }
 
 #[tokio::test]

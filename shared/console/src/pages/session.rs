@@ -13,26 +13,39 @@ use crate::{
     layout,
     ports::{Console, Ports},
     reply::{Trouble, redirect},
-    site::{SESSION_COOKIE, SIGN_IN_COOKIE, no_cookie, session_cookie, sign_in_cookie},
+    return_path::ReturnPath,
+    site::{RETURN_COOKIE, SESSION_COOKIE, SIGN_IN_COOKIE, no_cookie, return_cookie, session_cookie, sign_in_cookie},
     visit::Visit,
 };
 
-/// Shows the page that leads to the issuer.
+/// Names the field of the page to which a sign-in leads.
+const TO: &str = "to";
+
+/// Shows the page that leads to the issuer. The field `to` holds the page that was opened without a session.
 pub(crate) async fn ask<P: Ports>(State(console): State<Arc<Console<P>>>, visit: Visit) -> Response<Body> {
+    let back = ReturnPath::parse(visit.query.get(TO));
+    let start = console.site.path_with("/sign-in/start", &[(TO, back.as_ref().map_or("", ReturnPath::as_str))]);
     let body = html! {
         section.card.narrow.welcome {
             h1 { "Sign in" }
             p { "GG3's operators sign in here. A partner comes in by the link that GG3 sent." }
-            p { a.button href=(console.site.path("/sign-in/start")) { "Sign in as an operator" } }
+            p { a.button href=(start) { "Sign in as an operator" } }
         }
     };
     layout::page(&console.site, &visit, "Sign in", &body)
 }
 
-/// Begins a sign-in and leads to the issuer. The secret of the sign-in stays in the browser.
-pub(crate) async fn start<P: Ports>(State(console): State<Arc<Console<P>>>) -> Result<Response<Body>, Trouble> {
+/// Begins a sign-in and leads to the issuer. The secret of the sign-in stays in the browser, and so does the page to which
+/// the sign-in leads.
+pub(crate) async fn start<P: Ports>(
+    State(console): State<Arc<Console<P>>>,
+    visit: Visit,
+) -> Result<Response<Body>, Trouble> {
     let secret = Token::from_random((console.random)()?);
-    Ok(redirect(&console.issuer.sign_in_url(&secret), &[sign_in_cookie(&secret)]))
+    let back = ReturnPath::parse(visit.query.get(TO));
+    // The page of an earlier sign-in that was not finished is forgotten.
+    let back = back.as_ref().map_or_else(|| no_cookie(RETURN_COOKIE), return_cookie);
+    Ok(redirect(&console.issuer.sign_in_url(&secret), &[sign_in_cookie(&secret), back]))
 }
 
 /// Ends a sign-in: the issuer sent the person back with a code.
@@ -62,8 +75,9 @@ pub(crate) async fn finish<P: Ports>(
         sign_in::end(&console.sessions, old).await?;
     }
     info!(role = role.as_str(), "an operator signed in");
-    let cookies = [session_cookie(&token), no_cookie(SIGN_IN_COOKIE)];
-    Ok(redirect(&console.site.path(""), &cookies))
+    let cookies = [session_cookie(&token), no_cookie(SIGN_IN_COOKIE), no_cookie(RETURN_COOKIE)];
+    let to = visit.return_to.as_ref().map_or_else(|| console.site.path(""), |back| back.on(&console.site));
+    Ok(redirect(&to, &cookies))
 }
 
 /// Ends the session, here and in the table.

@@ -44,6 +44,52 @@ async fn a_person_with_a_role_gets_a_session() {
     assert!(!format!("{:?}", rig.world.state().sessions).contains(&token.reveal()));
 }
 
+/// Opens a page without a session, and signs in by the links that follow. Returns the address at which the person
+/// arrives.
+async fn arrived(rig: &Rig, page: &str) -> String {
+    let below = |reply: &Reply| reply.header(header::LOCATION).strip_prefix("/console").unwrap().to_owned();
+    rig.person("jo", Some(Role::Operator));
+    let asked = rig.get(&below(&rig.get(page, None).await), None).await;
+    let (_, start) = asked.text.split_once(r#"class="button" href="/console"#).unwrap();
+    let begun = rig.get(&start.split_once('"').unwrap().0.replace("&amp;", "&"), None).await;
+    let [secret, back] = ["__Host-sign-in", "__Host-return"].map(|name| begun.cookie(name).unwrap());
+    let state = Token::parse(&secret).unwrap().derive(STATE);
+    let returns = request(Method::GET, &format!("/signed-in?state={state}&code=jo"), None);
+    let cookies = format!("__Host-sign-in={secret}; __Host-return={back}");
+    let done = rig.send(returns.header(header::COOKIE, cookies).body(Body::empty()).unwrap()).await;
+    assert_eq!((done.status, done.cookie("__Host-return").as_deref()), (StatusCode::SEE_OTHER, Some("")));
+    done.header(header::LOCATION).to_owned()
+}
+
+#[tokio::test]
+async fn a_sign_in_leads_to_the_page_that_was_opened() {
+    let rig = Rig::new();
+    for page in ["/conflict?key=acme%23a%2Bb&x=%3Cb%3E", "/webhooks?status=failed&provider=acme", "/audit", ""] {
+        assert_eq!(arrived(&rig, page).await, format!("/console{page}"));
+    }
+}
+
+#[tokio::test]
+async fn no_cookie_or_field_leads_a_sign_in_elsewhere() {
+    let rig = Rig::new();
+    for bad in ["//evil.example", "https://evil.example", "/\\evil.example", "/../v1/partners", "/x#y", "nonsense"] {
+        let encoded: String = url::form_urlencoded::byte_serialize(bad.as_bytes()).collect();
+        let asked = rig.get(&format!("/sign-in?to={encoded}"), None).await.text;
+        assert!(asked.contains(r#"href="/console/sign-in/start""#), "{asked}");
+        let begun = rig.get(&format!("/sign-in/start?to={encoded}"), None).await;
+        assert_eq!(begun.cookie("__Host-return").as_deref(), Some(""), "{bad}");
+        let secret = begun.cookie("__Host-sign-in").unwrap();
+        for back in [bad.to_owned(), data_encoding::BASE64URL_NOPAD.encode(bad.as_bytes())] {
+            rig.person("jo", Some(Role::Viewer));
+            let state = Token::parse(&secret).unwrap().derive(STATE);
+            let returns = request(Method::GET, &format!("/signed-in?state={state}&code=jo"), None);
+            let cookies = format!("__Host-sign-in={secret}; __Host-return={back}");
+            let done = rig.send(returns.header(header::COOKIE, cookies).body(Body::empty()).unwrap()).await;
+            assert_eq!(done.header(header::LOCATION), "/console", "{bad}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn cookies_are_for_this_host_and_unreadable_by_scripts() {
     let rig = Rig::new();

@@ -33,7 +33,9 @@ async fn without_a_session_every_page_leads_to_the_sign_in() {
             assert_eq!(reply.status, StatusCode::UNAUTHORIZED, "{}", route.path);
         } else {
             assert_eq!(reply.status, StatusCode::SEE_OTHER, "{}", route.path);
-            assert_eq!(reply.header(header::LOCATION), "/console/sign-in", "{}", route.path);
+            let back = route.path.replace('/', "%2F");
+            let back = if back.is_empty() { back } else { format!("?to={back}") };
+            assert_eq!(reply.header(header::LOCATION), format!("/console/sign-in{back}"), "{}", route.path);
         }
         assert!(!reply.text.contains("acme"), "{}", route.path);
     }
