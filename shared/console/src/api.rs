@@ -44,8 +44,9 @@ const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json"
 /// Says that an answer is that of an earlier call.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// Lists the fields of all calls.
-const FIELDS: [&str; 12] = [
-    "why", "part", "do", "file", "version", "since", "before", "status", "decision", "campaign", "click_id", "user_id",
+const FIELDS: [&str; 13] = [
+    "why", "part", "do", "file", "version", "since", "before", "status", "decision", "round", "campaign", "click_id",
+    "user_id",
 ];
 /// Bounds an answer that is kept, in bytes. Items of DynamoDB have at most 400 KB.
 const MAX_KEPT_BYTES: usize = 200 * 1024;

@@ -191,6 +191,7 @@ fn explained(stopped: Stopped) -> anyhow::Error {
         Stopped::Interrupted => anyhow!("interrupted; run the same command again for the rest"),
         Stopped::Unknown(id) => anyhow!("there is no delivery {id}"),
         Stopped::Erased(id) => anyhow!("the person of delivery {id} was erased; it cannot be sent"),
+        Stopped::Reopened(id, round) => anyhow!("round {round} of {id} was opened in the meantime; look at it again"),
         Stopped::Contended(id) => anyhow!("others changed {id} {TRIES} times in a row; run the same command again"),
         Stopped::Archived(provider, campaign) => {
             anyhow!("{provider}'s campaign {campaign} is archived; its deliveries are not sent again")

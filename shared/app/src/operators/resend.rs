@@ -166,6 +166,8 @@ pub enum Stopped {
     Unknown(DeliveryId),
     /// The person of the delivery was erased, so nothing can be sent.
     Erased(DeliveryId),
+    /// Another round of this delivery, the one of this number, was opened since the operator looked at it.
+    Reopened(DeliveryId, u32),
     /// Others changed this delivery at every try.
     Contended(DeliveryId),
     /// The campaign is archived. A new round would only be cancelled, and would hide how the delivery really ended.
@@ -212,11 +214,23 @@ where
     pub async fn named(&self, ids: &BTreeSet<DeliveryId>, pace: &mut impl Pace) -> (Resent, Result<(), Stopped>) {
         let mut resent = Resent::default();
         for id in ids {
-            if let Err(stopped) = self.step(id, |_| true, pace, &mut resent).await {
+            if let Err(stopped) = self.step(id, |_| Ok(true), pace, &mut resent).await {
                 return (resent, Err(stopped));
             }
         }
         (resent, Ok(()))
+    }
+
+    /// Opens a round of this delivery, in whatever state it is, unless its round is another one than the operator has
+    /// seen. Of two requests that have seen the same round, one opens the next.
+    pub async fn after_round(&self, id: &DeliveryId, seen: u32, pace: &mut impl Pace) -> (Resent, Result<(), Stopped>) {
+        let is_seen = |delivery: &Delivery| match delivery.round() {
+            round if round == seen => Ok(true),
+            round => Err(Stopped::Reopened(id.clone(), round)),
+        };
+        let mut resent = Resent::default();
+        let done = self.step(id, is_seen, pace, &mut resent).await;
+        (resent, done)
     }
 
     /// Opens a round of each selected delivery. Skips a delivery that is no longer selected when its turn comes.
@@ -241,7 +255,7 @@ where
         let mut pages = pin!(selection.read(listings, records, self.clock.now()));
         while let Some(page) = pages.try_next().await? {
             for delivery in &page {
-                self.step(delivery.id(), |delivery| selection.contains(delivery), pace, resent).await?;
+                self.step(delivery.id(), |delivery| Ok(selection.contains(delivery)), pace, resent).await?;
             }
         }
         Ok(())
@@ -250,7 +264,7 @@ where
     async fn step(
         &self,
         id: &DeliveryId,
-        is_wanted: impl Fn(&Delivery) -> bool,
+        is_wanted: impl Fn(&Delivery) -> Result<bool, Stopped>,
         pace: &mut impl Pace,
         resent: &mut Resent,
     ) -> Result<(), Stopped> {
@@ -272,11 +286,11 @@ where
     async fn open(
         &self,
         id: &DeliveryId,
-        is_wanted: impl Fn(&Delivery) -> bool,
+        is_wanted: impl Fn(&Delivery) -> Result<bool, Stopped>,
     ) -> Result<Option<(CampaignState, Result<(), Unavailable>)>, Stopped> {
         for _ in 0..TRIES {
             let delivery = self.rounds.read(id).await?.ok_or_else(|| Stopped::Unknown(id.clone()))?;
-            if !is_wanted(&delivery) {
+            if !is_wanted(&delivery)? {
                 return Ok(None);
             }
             if delivery.is_erased() {

@@ -164,6 +164,7 @@ pub(crate) async fn one<P: Ports>(
                 p { "Another round of up to six attempts begins with the request that is shown above. The webhook-id stays the same." }
                 (form_secret(&visit))
                 input type="hidden" name="id" value=(id);
+                input type="hidden" name="round" value=(delivery.round());
                 (reason())
                 div.choices { button.strong { "Send it again" } }
             }
@@ -194,19 +195,30 @@ pub(crate) async fn send_again<P: Ports>(
     Ok(redirect(&console.site.path_with(ONE, &[("id", id.as_str())]), &[]))
 }
 
-/// Opens another round of this delivery.
+/// Opens another round of this delivery. If the field `round` names the round that the operator has seen, and another one
+/// was opened since, opens none.
 pub(crate) async fn opened_again<P: Ports>(
     console: &Console<P>,
     visit: &Visit,
     id: &DeliveryId,
 ) -> Result<(), Trouble> {
+    let seen = visit.form.get("round");
+    let seen: Option<u32> = if seen.is_empty() { None } else { Some(seen.parse().map_err(|_| no_round(seen))?) };
     let (operation, _) = begin(console, visit)?;
-    let (_, done) = Box::pin(rounds(console, operation).named(&BTreeSet::from([id.clone()]), &mut AtOnce)).await;
+    let rounds = rounds(console, operation);
+    let (_, done) = match seen {
+        Some(seen) => Box::pin(rounds.after_round(id, seen, &mut AtOnce)).await,
+        None => Box::pin(rounds.named(&BTreeSet::from([id.clone()]), &mut AtOnce)).await,
+    };
     match done {
         // The round is open, which is what was asked for, and the sweep sees to its message.
         Ok(()) | Err(Stopped::Unsent(..)) => Ok(()),
         Err(stopped) => Err(trouble(stopped)),
     }
+}
+
+fn no_round(text: &str) -> Trouble {
+    Trouble::Malformed(format!("{text} is no number of a round."))
 }
 
 /// Opens rounds of deliveries.
@@ -247,6 +259,9 @@ pub(crate) fn stopped_words(stopped: &Stopped) -> String {
         ),
         Stopped::Unknown(id) => format!("There is no webhook {id}."),
         Stopped::Erased(_) => "The person of this webhook was erased.".to_owned(),
+        Stopped::Reopened(_, round) => format!(
+            "Round {round} of this webhook was opened since you looked at it, so no further round was opened. Look at it again."
+        ),
         Stopped::Contended(_) | Stopped::Interrupted => "Others change this webhook just now. Try again.".to_owned(),
         Stopped::Archived(provider, campaign) => format!("{provider}'s campaign {campaign} is archived."),
         Stopped::NoCampaign(provider, campaign) => format!("{provider} has no campaign {campaign} any more."),

@@ -208,6 +208,11 @@ async fn conflicts_refusals_and_webhooks_are_handled() {
     let path = format!("/deliveries/{delivery}/resend");
     assert_eq!(api.json(Call { body: r#"{"why": "x"}"#, ..Call::post(&path) }).await["delivery_id"], delivery.as_str());
     assert_eq!(api.rig.world.state().deliveries[&delivery].status(), Status::Pending);
+    for (round, status) in [("1", 409), ("2", 202), ("x", 400)] {
+        let body = format!(r#"{{"why": "x", "round": "{round}"}}"#);
+        assert_eq!(api.send(Call { body: &body, ..Call::post(&path) }).await.status.as_u16(), status);
+    }
+    assert_eq!(api.rig.world.state().deliveries[&delivery].round(), 3);
     api.rig.delivery("acme", "").await;
     let body = r#"{"status": "gone", "since": "2026-11-30T00:00:00Z", "why": "x"}"#;
     let sent = api.json(Call { body, ..Call::post("/partners/acme/resend") }).await;

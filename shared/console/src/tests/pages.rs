@@ -145,6 +145,22 @@ async fn webhooks_are_listed_by_status() {
 }
 
 #[tokio::test]
+async fn a_second_click_opens_no_second_round() {
+    let rig = Rig::new();
+    let id = rig.delivery("acme", "").await;
+    let operator = rig.operator(Role::Operator).await;
+    let page = rig.get(&format!("/webhook?id={id}"), Some(&operator)).await.text;
+    assert!(page.contains(r#"name="round" value="1""#), "{page}");
+    let fields = |round| [("id", id.as_str()), ("round", round), ("why", "x")];
+    assert_eq!(rig.post("/webhook", Some(&operator), &fields("one")).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(rig.post("/webhook", Some(&operator), &fields("1")).await.status, StatusCode::SEE_OTHER);
+    let again = rig.post("/webhook", Some(&operator), &fields("1")).await;
+    assert!(again.status == StatusCode::CONFLICT && again.text.contains("Round 2 of this webhook"), "{}", again.text);
+    let state = rig.world.state();
+    assert_eq!((state.deliveries[&id].round(), state.audit.len()), (2, 1));
+}
+
+#[tokio::test]
 async fn postbacks_are_listed_by_state() {
     let rig = Rig::new();
     rig.conflict("acme", "T-1").await;

@@ -112,6 +112,37 @@ async fn a_named_delivery_gets_a_round_whatever_its_state() {
 }
 
 #[tokio::test]
+async fn of_two_requests_that_saw_the_same_round_one_opens_the_next() {
+    let world = world(&["a"]).await;
+    let use_case = use_case(&world, Some(sender::partner("")));
+    let id = ids(&["a"]).pop_first().unwrap();
+    let (mut one, mut other) = (Steps::at_most(9), Steps::at_most(9));
+    let both = tokio::join!(use_case.after_round(&id, 1, &mut one), use_case.after_round(&id, 1, &mut other));
+    let done: Vec<_> = [both.0, both.1].into_iter().map(|(resent, done)| (resent.opened, done)).collect();
+    assert!(done.contains(&(1, Ok(()))) && done.contains(&(0, Err(Stopped::Reopened(id.clone(), 2)))), "{done:?}");
+    assert_eq!((rounds(&world), world.state().audit.len()), (vec![2], 1));
+    let (resent, done) = use_case.after_round(&id, 2, &mut Steps::at_most(9)).await;
+    assert_eq!((resent.opened, done, rounds(&world)), (1, Ok(()), vec![3]));
+}
+
+#[tokio::test]
+async fn a_round_whose_answer_was_lost_is_not_opened_twice() {
+    for call in 0..8 {
+        for trouble in [Trouble::Before, Trouble::After] {
+            let world = world(&["a"]).await;
+            let use_case = use_case(&world, Some(sender::partner("")));
+            let id = ids(&["a"]).pop_first().unwrap();
+            let begun = world.state().calls.len();
+            world.state().trouble = BTreeMap::from([(begun + call, trouble)]);
+            for _ in 0..2 {
+                let _ = use_case.after_round(&id, 1, &mut Steps::at_most(9)).await;
+            }
+            assert_eq!((rounds(&world), world.state().audit.len()), (vec![2], 1), "call {call}, {trouble:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_range_is_counted_and_sent_again_over_all_its_pages_once() {
     let world = world(&["a", "b", "c", "d", "e"]).await;
     let use_case = use_case(&world, Some(sender::partner("")));
