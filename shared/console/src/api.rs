@@ -263,7 +263,7 @@ async fn once<P: Ports>(
 }
 
 /// Reports that an answer could not be kept. The change is made all the same, and its answer is given.
-fn unless_failed(stored: Result<(), app::ports::Unavailable>) {
+pub(crate) fn unless_failed(stored: Result<(), app::ports::Unavailable>) {
     if let Err(app::ports::Unavailable { service, reason }) = stored {
         error!(service, reason, "the answer to a named call is not kept");
     }

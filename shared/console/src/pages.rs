@@ -7,6 +7,7 @@ pub(crate) mod conflicts;
 pub(crate) mod days;
 pub(crate) mod kit;
 pub(crate) mod listed;
+mod once;
 pub(crate) mod overview;
 pub(crate) mod partners;
 pub(crate) mod portal;

@@ -48,14 +48,20 @@ impl<'a> Browser<'a> {
         self.visit("GET", page, None, "").await
     }
 
-    /// Sends a form of a page that this browser has open.
+    /// Sends a form of a page that this browser has open, with its hidden fields.
     pub(crate) async fn send(&mut self, from: &Page, to: &str, fields: &[(&str, &str)]) -> Page {
         // A page without a session has a form without a secret.
         let secret = from.text.split_once(r#"name="form" value=""#).map_or("", |(_, rest)| attribute(rest, ""));
         let secret = secret.to_owned();
         // Browsers do so with this policy, even within one site.
         let origin = if from.referrer_policy == "no-referrer" { "null" } else { &self.stack.aws_endpoint_url };
-        let fields = [&[("form", secret.as_str())], fields].concat();
+        let form_of = from.text.split_once(&format!("/console{to}\">")).map_or("", |(_, rest)| rest);
+        let hidden = hidden_fields(form_of.split("</form>").next().unwrap_or_default());
+        let is_given = |name: &str| name == "form" || fields.iter().any(|(given, _)| *given == name);
+        let hidden =
+            hidden.iter().filter(|(name, _)| !is_given(name)).map(|(name, value)| (name.as_str(), value.as_str()));
+        let fields: Vec<(&str, &str)> =
+            hidden.chain([("form", secret.as_str())]).chain(fields.iter().copied()).collect();
         self.visit("POST", to, Some(form(&fields)), origin).await
     }
 

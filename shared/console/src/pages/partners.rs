@@ -113,7 +113,7 @@ pub(crate) async fn one<P: Ports>(
         @if visit.may(Role::Operator) {
             @for side in [Side::Webhooks, Side::Postbacks] { (pausing(&console.site.path(ONE), &visit, &partner, side)) }
         }
-        (credentials::offered(&console.site, &visit, &partner))
+        (credentials::offered(&console, &visit, &partner)?)
     };
     Ok(layout::page(&console.site, &visit, provider.as_str(), &body))
 }

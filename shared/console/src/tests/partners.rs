@@ -6,13 +6,43 @@ use domain::{
     audit::{Action, Channel},
     inbound::credential::TokenHash,
     partner::Side,
-    session::Role,
+    session::{Role, Token},
 };
 
 use super::rig::{Rig, provider};
 
 fn paused(rig: &Rig, side: Side) -> bool {
     rig.world.state().partners[&provider("acme")].pauses.since(side).is_some()
+}
+
+/// Returns the name of the first form on the page of a partner that can be sent once.
+async fn once(rig: &Rig, session: &Token) -> String {
+    let page = rig.get("/partner?name=acme", Some(session)).await.text;
+    page.split_once(r#"name="once" value=""#).unwrap().1.split_once('"').unwrap().0.to_owned()
+}
+
+#[tokio::test]
+async fn a_token_is_replaced_once_whatever_is_sent_again() {
+    let rig = Rig::new();
+    let admin = rig.operator(Role::Admin).await;
+    for what in ["add", "add", "replace"] {
+        let once = once(&rig, &admin).await;
+        let fields = |what, why| [("name", "acme"), ("once", once.as_str()), ("do", what), ("why", why)];
+        // A form that changed nothing may be mended and sent again.
+        assert_eq!(rig.post("/partners-token", Some(&admin), &fields(what, "")).await.status, StatusCode::BAD_REQUEST);
+        assert_eq!(rig.post("/partners-token", Some(&admin), &fields(what, "leaked")).await.status, StatusCode::OK);
+        let hashes = rig.world.state().partners[&provider("acme")].token_hashes.clone();
+        for other in [what, "drop"] {
+            let again = rig.post("/partners-token", Some(&admin), &fields(other, "leaked")).await;
+            assert_eq!(again.status, StatusCode::CONFLICT, "{}", again.text);
+        }
+        assert_eq!(rig.world.state().partners[&provider("acme")].token_hashes, hashes);
+    }
+    assert_eq!(rig.world.state().audit.len(), 3);
+    for bad in ["", "x", "form:x"] {
+        let fields = [("name", "acme"), ("once", bad), ("do", "replace"), ("why", "leaked")];
+        assert_eq!(rig.post("/partners-token", Some(&admin), &fields).await.status, StatusCode::BAD_REQUEST);
+    }
 }
 
 #[tokio::test]
@@ -87,16 +117,24 @@ async fn a_pause_that_may_not_be_stored_is_told() {
 async fn a_link_made_here_opens_the_portal_once() {
     let rig = Rig::new();
     let operator = rig.operator(Role::Operator).await;
-    let made = rig.post("/partners-link", Some(&operator), &[("name", "acme"), ("why", "asked by mail")]).await;
+    let once = once(&rig, &operator).await;
+    let fields = [("name", "acme"), ("once", once.as_str()), ("why", "asked by mail")];
+    let made = rig.post("/partners-link", Some(&operator), &fields).await;
     assert_eq!((made.status, made.header(header::CACHE_CONTROL)), (StatusCode::OK, "no-store"), "{}", made.text);
     let link = made.text.split_once("/portal?link=").unwrap().1.split_once('<').unwrap().0.to_owned();
     for wanted in [StatusCode::SEE_OTHER, StatusCode::FORBIDDEN] {
         assert_eq!(rig.post("/portal", None, &[("link", &link)]).await.status, wanted);
     }
+    // A reload sends the form again.
+    let again = rig.post("/partners-link", Some(&operator), &fields).await;
+    assert!(again.status == StatusCode::CONFLICT && again.text.contains("was sent before"), "{}", again.text);
+    assert!(!again.text.contains("portal?link="), "{}", again.text);
     let audit = rig.world.state().audit.clone();
     assert_eq!((audit.len(), audit[0].action), (1, Action::MakePortalLink));
     assert!(!serde_json::to_string(&audit).unwrap().contains(&link));
-    let nobody = rig.post("/partners-link", Some(&operator), &[("name", "hooli"), ("why", "x")]).await;
+    let new = super::partners::once(&rig, &operator).await;
+    let nobody = [("name", "hooli"), ("once", new.as_str()), ("why", "x")];
+    let nobody = rig.post("/partners-link", Some(&operator), &nobody).await;
     assert_eq!(nobody.status, StatusCode::NOT_FOUND);
 }
 
@@ -104,20 +142,24 @@ async fn a_link_made_here_opens_the_portal_once() {
 async fn an_admin_rotates_a_token_and_sees_it_once() {
     let rig = Rig::new();
     let (operator, admin) = (rig.operator(Role::Operator).await, rig.operator(Role::Admin).await);
-    let change = |what| [("name", "acme"), ("do", what), ("why", "leaked")];
-    assert_eq!(rig.post("/partners-token", Some(&operator), &change("add")).await.status, StatusCode::FORBIDDEN);
+    let send = async |who: &Token, what: &str| {
+        let once = once(&rig, who).await;
+        let fields = [("name", "acme"), ("once", &once), ("do", what), ("why", "leaked")];
+        rig.post("/partners-token", Some(who), &fields).await
+    };
+    assert_eq!(send(&operator, "add").await.status, StatusCode::FORBIDDEN);
     let hashes = || rig.world.state().partners[&provider("acme")].token_hashes.clone();
     let mut made = Vec::new();
     for _ in 0..2 {
-        let page = rig.post("/partners-token", Some(&admin), &change("add")).await;
+        let page = send(&admin, "add").await;
         assert_eq!(page.header(header::CACHE_CONTROL), "no-store");
         let token = page.text.split_once("<pre><code>").unwrap().1.split_once('<').unwrap().0;
         made.insert(0, TokenHash::of(token));
         assert_eq!(hashes(), made);
     }
-    let third = rig.post("/partners-token", Some(&admin), &change("add")).await;
+    let third = send(&admin, "add").await;
     assert!(third.status == StatusCode::CONFLICT && third.text.contains("already has two valid tokens"));
-    assert_eq!(rig.post("/partners-token", Some(&admin), &change("drop")).await.status, StatusCode::OK);
+    assert_eq!(send(&admin, "drop").await.status, StatusCode::OK);
     assert_eq!(hashes(), [made[0].clone()]);
     let actions: Vec<Action> = rig.world.state().audit.iter().map(|record| record.action).collect();
     assert_eq!(actions, [Action::RotateSecret, Action::RotateSecret, Action::DropOldSecret]);

@@ -17,14 +17,17 @@ use domain::{
 use maud::{Markup, html};
 
 use super::{
-    super::{begin, reason},
+    super::{
+        begin,
+        once::{field, once},
+        reason,
+    },
     heading, named,
 };
 use crate::{
     layout::{self, form_secret},
     ports::{Console, Ports},
     reply::Trouble,
-    site::Site,
     visit::Visit,
 };
 
@@ -32,14 +35,20 @@ const LINK: &str = "/partners-link";
 const TOKEN: &str = "/partners-token";
 
 /// Draws the forms that this visitor may send.
-pub(super) fn offered(site: &Site, visit: &Visit, partner: &StoredPartner) -> Markup {
+pub(super) fn offered<P: Ports>(
+    console: &Console<P>,
+    visit: &Visit,
+    partner: &StoredPartner,
+) -> Result<Markup, Trouble> {
+    let site = &console.site;
     let has_token = partner.partner().is_ok_and(|partner| partner.credential() == CredentialKind::Token);
-    html! {
+    Ok(html! {
         @if visit.may(Role::Operator) {
             form.card method="post" action=(site.path(LINK)) {
                 h2 { "A link to its portal" }
                 p { "The link lets one person of the partner in, once, within 15 minutes." }
                 (form_secret(visit))
+                (field(console)?)
                 input type="hidden" name="name" value=(partner.provider);
                 (reason())
                 div.choices { button { "Make a link" } }
@@ -53,6 +62,7 @@ pub(super) fn offered(site: &Site, visit: &Visit, partner: &StoredPartner) -> Ma
                     _ => p { "Two tokens are valid. Drop the older one once the partner calls with the newest. If the newest was never handed over, replace it." },
                 }
                 (form_secret(visit))
+                (field(console)?)
                 input type="hidden" name="name" value=(partner.provider);
                 (reason())
                 div.choices {
@@ -64,7 +74,7 @@ pub(super) fn offered(site: &Site, visit: &Visit, partner: &StoredPartner) -> Ma
                 }
             }
         }
-    }
+    })
 }
 
 /// Makes a link to the portal of a partner, as `postbackctl portal` does, and shows it once.
@@ -72,8 +82,12 @@ pub(crate) async fn link<P: Ports>(
     State(console): State<Arc<Console<P>>>,
     visit: Visit,
 ) -> Result<Response<Body>, Trouble> {
-    let provider = named(&console, visit.form.get("name")).await?.provider;
-    let url = made_link(&console, &visit, &provider).await?;
+    once(&console, &visit, shown_link(&console, &visit)).await
+}
+
+async fn shown_link<P: Ports>(console: &Console<P>, visit: &Visit) -> Result<Response<Body>, Trouble> {
+    let provider = named(console, visit.form.get("name")).await?.provider;
+    let url = made_link(console, visit, &provider).await?;
     let body = html! {
         (heading(&console.site, &provider))
         section.card {
@@ -82,7 +96,7 @@ pub(crate) async fn link<P: Ports>(
             p.hint { "This link is shown only here. It works once, within 15 minutes." }
         }
     };
-    Ok(layout::page(&console.site, &visit, "A link", &body))
+    Ok(layout::page(&console.site, visit, "A link", &body))
 }
 
 /// Returns the URL of a new link to the portal of a partner that exists.
@@ -102,9 +116,13 @@ pub(crate) async fn token<P: Ports>(
     State(console): State<Arc<Console<P>>>,
     visit: Visit,
 ) -> Result<Response<Body>, Trouble> {
-    let partner = named(&console, visit.form.get("name")).await?;
+    once(&console, &visit, shown_token(&console, &visit)).await
+}
+
+async fn shown_token<P: Ports>(console: &Console<P>, visit: &Visit) -> Result<Response<Body>, Trouble> {
+    let partner = named(console, visit.form.get("name")).await?;
     let provider = &partner.provider;
-    let Rotated { made, unclear, .. } = rotated(&console, &visit, &partner).await?;
+    let Rotated { made, unclear, .. } = rotated(console, visit, &partner).await?;
     let body = html! {
         (heading(&console.site, provider))
         section.card {
@@ -118,7 +136,7 @@ pub(crate) async fn token<P: Ports>(
             } @else { p { "Within a minute only the newest token is valid." } }
         }
     };
-    Ok(layout::page(&console.site, &visit, "Its token", &body))
+    Ok(layout::page(&console.site, visit, "Its token", &body))
 }
 
 /// Rotates the token of a partner as the field `do` says.
