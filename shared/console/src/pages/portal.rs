@@ -48,28 +48,47 @@ use crate::{
 const SENT: &str = "/sent";
 const SENT_ONE: &str = "/sent-webhook";
 
+/// Names the field by which an operator agrees that the session in this browser ends.
+const LEAVE: &str = "leave";
+
 /// Shows the page to which a link leads. Looking at it does not use the link up, because programs that scan mail look at
 /// links too.
 pub(crate) async fn enter<P: Ports>(State(console): State<Arc<Console<P>>>, visit: Visit) -> Response<Body> {
+    door(&console, &visit, visit.query.get("link"))
+}
+
+/// Draws the button that uses the link up. An operator is told first that the portal ends the own session.
+fn door<P: Ports>(console: &Console<P>, visit: &Visit, link: &str) -> Response<Body> {
+    let operator = match visit.visitor() {
+        Some(Visitor::Operator { name, .. }) => Some(name),
+        _ => None,
+    };
     let body = html! {
         form.card.narrow.welcome method="post" action=(console.site.path("/portal")) {
             h1 { "Your portal at GG3" }
             p { "This link can be used once. You then see what you send us and what we send you, for 8 hours in this browser." }
-            (form_secret(&visit))
-            input type="hidden" name="link" value=(visit.query.get("link"));
-            button.strong { "Open the portal" }
+            (form_secret(visit))
+            input type="hidden" name="link" value=(link);
+            @if let Some(name) = operator {
+                p.warning role="note" { "You are signed in here as " (value(name)) ". The portal ends that session, and the link is then used up. To keep both, open the link in a private window." }
+                input type="hidden" name=(LEAVE) value="1";
+                button.strong { "Sign out and open the portal" }
+            } @else { button.strong { "Open the portal" } }
         }
     };
-    layout::page(&console.site, &visit, "Portal", &body)
+    layout::page(&console.site, visit, "Portal", &body)
 }
 
-/// Uses a link up and opens a session.
+/// Uses a link up and opens a session. Asks first if the form does not say that an operator's session may end.
 pub(crate) async fn follow<P: Ports>(
     State(console): State<Arc<Console<P>>>,
     visit: Visit,
 ) -> Result<Response<Body>, Trouble> {
     let used = "This link was used before, or is older than 15 minutes. Ask GG3 for another.";
     let link = Token::parse(visit.form.get("link")).ok_or(Trouble::Forbidden(used))?;
+    if matches!(visit.visitor(), Some(Visitor::Operator { .. })) && visit.form.get(LEAVE).is_empty() {
+        return Ok(door(&console, &visit, visit.form.get("link")));
+    }
     let token = Token::from_random((console.random)()?);
     let session = sign_in::use_link(&console.sessions, &link, &token, (console.now)()).await?;
     session.ok_or(Trouble::Forbidden(used))?;

@@ -210,3 +210,22 @@ async fn code_is_shown_for_the_agreed_credential() {
     }
     assert!(!page.contains("hmac.new(secret"), "a partner with a token signs nothing");
 }
+
+#[tokio::test]
+async fn an_operator_is_asked_before_a_link_ends_the_own_session() {
+    let rig = Rig::new();
+    let operator = rig.operator(Role::Operator).await;
+    let link = link(&rig, 9, SignedDuration::ZERO).await.reveal();
+    let page = rig.get(&format!("/portal?link={link}"), Some(&operator)).await.text;
+    assert!(page.contains("jo@gg3.example") && page.contains("Sign out and open the portal"), "{page}");
+    // The form of a page that was opened before the sign-in does not say that the session may end.
+    let asked = rig.post("/portal", Some(&operator), &[("link", &link)]).await;
+    assert_eq!((asked.status, asked.cookie("__Host-session")), (StatusCode::OK, None));
+    assert!(asked.text.contains("Sign out and open the portal") && asked.text.contains(&link), "{}", asked.text);
+    assert_eq!(rig.get("", Some(&operator)).await.status, StatusCode::OK);
+    let opened = rig.post("/portal", Some(&operator), &[("link", &link), ("leave", "1")]).await;
+    assert_eq!(opened.status, StatusCode::SEE_OTHER, "{}", opened.text);
+    assert_eq!(rig.get("", Some(&operator)).await.status, StatusCode::SEE_OTHER);
+    let partner = Token::parse(&opened.cookie("__Host-session").unwrap()).unwrap();
+    assert_eq!(rig.get("/log", Some(&partner)).await.status, StatusCode::OK);
+}
