@@ -35,11 +35,13 @@ use crate::{
     ports::{Console, Ports},
     reply::{Explained, Trouble, harden},
     routes::Route,
+    site::Site,
     visit::{Fields, Visit},
 };
 
 /// Names the path below which the API is.
 pub(crate) const BASE: &str = "/v1";
+const NO_CALL: &str = "No such call";
 const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
 /// Says that an answer is that of an earlier call.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
@@ -116,9 +118,12 @@ pub(crate) async fn guard<P: Ports>(
     finish(response)
 }
 
-/// Answers a call for which there is no route.
-pub(crate) fn unknown() -> Response<Body> {
-    finish(Trouble::NotFound.into_response())
+/// Answers a call for which there is no route, and says where all calls are described.
+pub(crate) fn unknown(site: &Site) -> Response<Body> {
+    let words = format!("There is no such call. {}{BASE}/openapi.yaml describes all calls.", site.api());
+    let mut response = StatusCode::NOT_FOUND.into_response();
+    response.extensions_mut().insert(Explained { title: NO_CALL, words });
+    finish(response)
 }
 
 /// Describes a fault as RFC 9457 says, and adds the headers of every response.
@@ -128,7 +133,9 @@ fn finish(mut response: Response<Body>) -> Response<Body> {
     if status.is_client_error() || status.is_server_error() {
         let title = explained.as_ref().map_or_else(|| status.canonical_reason().unwrap_or_default(), |it| it.title);
         let detail = match explained {
-            Some(_) if status == StatusCode::NOT_FOUND => "There is no such thing at this address.".to_owned(),
+            Some(Explained { title, .. }) if status == StatusCode::NOT_FOUND && title != NO_CALL => {
+                "There is no such thing at this address.".to_owned()
+            }
             Some(explained) => explained.words,
             None => "The description of the API, openapi.yaml, lists its calls.".to_owned(),
         };

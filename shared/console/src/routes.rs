@@ -109,5 +109,9 @@ pub(crate) fn router<P: Ports>(console: Arc<Console<P>>) -> Router {
 
 /// Answers a request for which there is no route.
 async fn nowhere<P: Ports>(console: State<Arc<Console<P>>>, request: Request) -> Response<Body> {
-    if request.uri().path().starts_with(api::BASE) { api::unknown() } else { unknown(console, request).await }
+    if request.uri().path().starts_with(api::BASE) {
+        api::unknown(&console.site)
+    } else {
+        unknown(console, request).await
+    }
 }

@@ -74,6 +74,18 @@ async fn a_change_through_the_deployed_api_is_made_once() {
 }
 
 #[tokio::test]
+async fn the_root_of_the_deployed_api_leads_to_its_description() {
+    let fixture = Fixture::new();
+    // The emulator gives `/v1/` to no route; docs/aws.md says what AWS does.
+    for path in ["/v1", "/v1/nothing"] {
+        let response = http_client().get(format!("{}{path}", fixture.stack.api_url)).send().await.unwrap();
+        assert_eq!(response.status(), 404, "{path}");
+        assert_eq!(response.headers()["content-type"], "application/problem+json", "{path}");
+        assert!(response.text().await.unwrap().contains("/v1/openapi.yaml describes all calls"), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn only_an_id_token_for_the_console_is_taken() {
     let fixture = Fixture::new();
     let stack = &fixture.stack;

@@ -3,7 +3,10 @@
 pub(super) mod described;
 
 use app::memory::Trouble;
-use axum::http::{Method, StatusCode, header};
+use axum::{
+    body::Body,
+    http::{Method, Request, StatusCode, header},
+};
 use domain::{
     audit::{Action, Channel},
     outbound::delivery::Status,
@@ -30,6 +33,21 @@ async fn the_description_lists_exactly_the_calls() {
     let mut sorted = served.clone();
     sorted.sort();
     assert_eq!(described, sorted);
+}
+
+#[tokio::test]
+async fn an_address_without_a_call_leads_to_the_description() {
+    let api = Api::new(Rig::new());
+    for path in ["", "/", "/nothing", "/partners/acme/nothing"] {
+        for token in [None, Some("viewer")] {
+            let request = Request::builder().uri(format!("/v1{path}"));
+            let request =
+                token.into_iter().fold(request, |it, token| it.header("authorization", format!("Bearer {token}")));
+            let reply = api.rig.send(request.body(Body::empty()).unwrap()).await;
+            assert_eq!((reply.status.as_u16(), reply.header(header::CONTENT_TYPE)), (404, "application/problem+json"));
+            assert!(reply.text.contains("https://gg3.example/v1/openapi.yaml describes all calls"), "{}", reply.text);
+        }
+    }
 }
 
 #[tokio::test]
