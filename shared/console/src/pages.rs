@@ -5,6 +5,7 @@ pub(crate) mod attention;
 pub(crate) mod audit;
 pub(crate) mod conflicts;
 pub(crate) mod days;
+mod endpoints;
 pub(crate) mod kit;
 pub(crate) mod listed;
 mod once;

@@ -30,6 +30,7 @@ use maud::{Markup, html};
 
 use super::{
     answer::answer,
+    endpoints,
     listed::page,
     parts,
     postbacks::transactions,
@@ -291,6 +292,7 @@ pub(crate) async fn sent<P: Ports>(
     let (listings, records) = (&console.trace.listings, &console.trace.deliveries);
     let listed = deliveries::list(listings, records, &own, &wanted, (console.now)()).await?;
     let older = listed.more.first().map(|(_, place)| console.site.path_with(SENT, &[("after", &place.to_string())]));
+    let hosts = endpoints::section(&console, &own[0]).await?;
     let body = html! {
         h1 { "Webhooks" }
         p.lead { "What we send you when your users reach the goals of your campaigns." }
@@ -299,6 +301,7 @@ pub(crate) async fn sent<P: Ports>(
             a.button href=(console.site.path("/sent-test")) { "Send a test" } " "
             a.button href=(console.site.path("/sent-again")) { "Send failed ones again" }
         }
+        (hosts)
         (table(&console.site, SENT_ONE, &listed.deliveries, false))
         @if let Some(href) = older { p { a href=(href) { "Older" } } }
     };

@@ -22,7 +22,7 @@ use domain::{
 use maud::{Markup, html};
 
 use super::{
-    begin,
+    begin, endpoints,
     listed::{Chosen, chosen, filter, next_partners, older},
     reason,
     timeline::{Reader, timeline},
@@ -56,11 +56,16 @@ pub(crate) async fn list<P: Ports>(
             @for one in Status::ALL { option value=(one.as_str()) selected[status == Some(one)] { (one.as_str()) } }
         } }
     };
+    let hosts = match providers.as_slice() {
+        [provider] => Some(endpoints::section(&console, provider).await?),
+        _ => None,
+    };
     let body = html! {
         h1 { "Webhooks" }
         (filter(&console.site, &visit, LIST, &statuses))
         @if visit.may(Role::Operator) { p.links { a.button href=(console.site.path_with("/webhooks-resend", &[("provider", visit.query.get("provider"))])) { "Send failed ones again" } } }
         (gaps(&missing))
+        @if let Some(hosts) = hosts { (hosts) }
         (table(&console.site, ONE, &found, true))
         (older(&console.site, LIST, &more, &[("status", named)]))
         (next_partners(&console.site, LIST, next.as_ref()))

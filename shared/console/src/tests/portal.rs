@@ -229,3 +229,39 @@ async fn an_operator_is_asked_before_a_link_ends_the_own_session() {
     let partner = Token::parse(&opened.cookie("__Host-session").unwrap()).unwrap();
     assert_eq!(rig.get("/log", Some(&partner)).await.status, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn a_partner_sees_how_its_own_hosts_do_and_no_others() {
+    use app::ports::{EndpointKey, StoredEndpoint};
+    use domain::{
+        outbound::{
+            attempt::AttemptOutcome,
+            endpoint::{Endpoint, Observation},
+        },
+        values::{ids::DeliveryId, time::UnixMillis},
+    };
+    let rig = Rig::new();
+    let seen = |number: i64, status| Observation {
+        delivery_id: DeliveryId::new(format!("d-{number}")).unwrap(),
+        outcome: AttemptOutcome::Status(status),
+        at: UnixMillis::from(now() - SignedDuration::from_secs(400 - 40 * number)),
+    };
+    let down = Endpoint::default().after_all(&[seen(0, 503), seen(1, 503), seen(2, 503)]).unwrap();
+    let store = |endpoint: &Endpoint| {
+        let key = EndpointKey { provider: provider("acme"), host: "hooks.acme.example".into() };
+        let stored = StoredEndpoint { endpoint: endpoint.clone(), next_place: None };
+        rig.world.state().endpoints.insert(key, stored);
+    };
+    let [acme, globex] = [rig.partner("acme").await, rig.partner("globex").await];
+    assert!(!rig.get("/sent", Some(&acme)).await.text.contains("Hosts"), "nothing is known yet");
+    store(&down);
+    let page = rig.get("/sent", Some(&acme)).await.text;
+    for words in ["hooks.acme.example", "is down since", "answered 503", "sent up to six times"] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    assert!(!rig.get("/sent", Some(&globex)).await.text.contains("hooks.acme.example"));
+    let operator = rig.operator(Role::Viewer).await;
+    assert!(rig.get("/webhooks?provider=acme", Some(&operator)).await.text.contains("is down since"));
+    store(&down.after(&seen(3, 200)).unwrap());
+    assert!(rig.get("/sent", Some(&acme)).await.text.contains("is up again since"));
+}
