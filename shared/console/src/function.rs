@@ -235,6 +235,7 @@ impl ConsoleFunction {
             dead_letters: SqsDeadLetterQueues::new(SqsNames::new(aws.sqs(CallLimits::GLANCING), stack.clone())),
             alarms: CloudWatchAlarms::new(aws.cloudwatch(CallLimits::GLANCING), stack),
             clock: System,
+            strangers: StrangerRates::default(),
             accept: Box::new(move || accepting(&known, &keys, &recorded, &refused)),
             now,
             random: random::bytes,

@@ -4,7 +4,7 @@
 //! Every path of the console consists of plain characters, because a gateway may decode a path more than once. Ids are
 //! therefore in queries.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, net::IpAddr};
 
 use axum::{
     body::Body as PageBody,
@@ -70,8 +70,10 @@ struct Context {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Http {
     method: String,
+    source_ip: Option<String>,
 }
 
 impl From<Payload> for PageEvent {
@@ -89,6 +91,7 @@ impl From<Payload> for PageEvent {
         let readable = wanted.filter_map(|(name, value)| Some((name, HeaderValue::try_from(value?).ok()?)));
         event.headers.extend(readable);
         event.request_context.request_id = payload.request_context.request_id;
+        event.request_context.http.source_ip = payload.request_context.http.source_ip;
         event.request_context.http.method = payload.request_context.http.method.parse().unwrap_or_default();
         let is_too_long = payload.body.as_ref().is_some_and(|body| body.len() > 2 * MAX_BODY_BYTES);
         event.is_base64_encoded = payload.is_base64_encoded && !is_too_long;
@@ -116,7 +119,21 @@ pub(crate) fn page_request(request: Request) -> Option<PageRequest<PageBody>> {
     for (name, value) in request.headers() {
         page = page.header(name, value);
     }
+    if let Some(source) = source(&request) {
+        page = page.extension(Source(source));
+    }
     page.body(PageBody::from(request.into_body().to_vec())).ok()
+}
+
+/// Holds the caller's address, as API Gateway saw it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Source(pub(crate) IpAddr);
+
+fn source(request: &Request) -> Option<IpAddr> {
+    match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref()?.parse().ok(),
+        _ => None,
+    }
 }
 
 /// Returns a request for a page that there is not, in place of one whose path is not of the console's form.
@@ -164,6 +181,24 @@ mod tests {
         assert_eq!(request.uri().to_string(), "/console/search?q=a%2Fb");
         let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
         assert_eq!([header("cookie"), header("origin"), header("host")], [Some("a=1; b=2"), Some("https://x"), None]);
+    }
+
+    #[test]
+    fn the_address_is_that_which_the_gateway_saw() {
+        let address = |change: fn(&mut Value)| page(change).unwrap().extensions().get::<Source>().map(|it| it.0);
+        assert_eq!(
+            address(|payload| payload["requestContext"]["http"]["sourceIp"] = json!("2001:db8::1")),
+            "2001:db8::1".parse().ok()
+        );
+        for none in [
+            |_: &mut Value| {},
+            |payload: &mut Value| {
+                payload["headers"]["x-forwarded-for"] = json!("192.0.2.1");
+                payload["requestContext"]["http"]["sourceIp"] = json!("nowhere");
+            },
+        ] {
+            assert_eq!(address(none), None);
+        }
     }
 
     #[test]

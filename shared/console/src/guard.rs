@@ -39,8 +39,10 @@ pub(crate) enum Access {
     SignedIn,
     /// Operators with at least this role. For partners there is no such page.
     Operators(Role),
-    /// Partners. For operators there is no such page.
+    /// Partners, however they came in. For operators there is no such page.
     Partners,
+    /// Partners who came in by a link. Those who came in by their postback URL change nothing.
+    PartnersByLink,
 }
 
 /// Admits a visit to a page or answers in its place. `Access` is what the page's route says.
@@ -113,10 +115,17 @@ async fn admit<P: Ports>(console: &Console<P>, access: Access, request: Request)
     let refused = match (access, visit.visitor()) {
         (Access::File | Access::Anybody, _)
         | (Access::SignedIn, Some(_))
-        | (Access::Partners, Some(Visitor::Partner { .. })) => None,
+        | (Access::Partners, Some(Visitor::Partner { .. }))
+        | (Access::PartnersByLink, Some(Visitor::Partner { reads_only: false, .. })) => None,
+        (Access::PartnersByLink, Some(Visitor::Partner { reads_only: true, .. })) => {
+            Some(Refusal::Because(Trouble::Forbidden(
+                "You came in by your postback URL, which changes nothing. Ask GG3 for a link to your portal.",
+            )))
+        }
         (_, None) if is_change => Some(Refusal::Because(Trouble::NotSignedIn)),
         (_, None) => Some(Refusal::ToSignIn),
-        (Access::Operators(_), Some(Visitor::Partner { .. })) | (Access::Partners, Some(Visitor::Operator { .. })) => {
+        (Access::Operators(_), Some(Visitor::Partner { .. }))
+        | (Access::Partners | Access::PartnersByLink, Some(Visitor::Operator { .. })) => {
             Some(Refusal::Because(Trouble::NotFound))
         }
         (Access::Operators(wanted), Some(Visitor::Operator { .. })) if visit.may(wanted) => None,

@@ -64,7 +64,8 @@ pub(crate) fn shell(site: &Site, visit: &Visit, title: &str, body: &Markup) -> M
                             }
                             (leave(site, visit, &format!("{} · {}", printable(name), role.as_str())))
                         },
-                        Some(Visitor::Partner { provider }) => (leave(site, visit, provider.as_str())),
+                        Some(Visitor::Partner { provider, reads_only: false }) => (leave(site, visit, provider.as_str())),
+                        Some(Visitor::Partner { provider, reads_only: true }) => (leave(site, visit, &format!("{provider} · read only"))),
                         None => {},
                     }
                 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use app::{
-    accept_postback::AcceptPostback,
+    accept_postback::{AcceptPostback, StrangerRates},
     operators::trace::Trace,
     ports::{
         Alarms, AskArchive, AuditTrail, Catalogues, Clock, DeadLetterQueues, DeliveryRecords, Endpoints,
@@ -96,6 +96,8 @@ pub(crate) struct Console<P: Ports> {
     pub(crate) dead_letters: P::DeadLetters,
     pub(crate) alarms: P::Alarms,
     pub(crate) clock: P::Clock,
+    /// Limits how many postback URLs are tried from an address.
+    pub(crate) strangers: StrangerRates,
     /// Reads the clock.
     pub(crate) now: fn() -> Timestamp,
     /// Draws random bytes for tokens, receipts and operations.

@@ -35,7 +35,7 @@ pub(crate) struct Route<P: Ports> {
 
 /// Returns all pages. Each is served only through this list, so none lacks its guard.
 pub(crate) fn routes<P: Ports>() -> Vec<Route<P>> {
-    use Access::{Anybody, File, Operators, Partners, SignedIn};
+    use Access::{Anybody, File, Operators, Partners, PartnersByLink, SignedIn};
     let shows = |path, access, handler| Route { method: Method::GET, path, access, handler };
     let changes = |path, access, handler| Route { method: Method::POST, path, access, handler };
     vec![
@@ -76,6 +76,7 @@ pub(crate) fn routes<P: Ports>() -> Vec<Route<P>> {
         shows("/audit", Operators(Role::Viewer), get(audit::list::<P>)),
         shows("/portal", Anybody, get(portal::enter::<P>)),
         changes("/portal", Anybody, post(portal::follow::<P>)),
+        changes("/portal-url", Anybody, post(portal::by_url::enter::<P>)),
         changes("/try", Partners, post(portal::try_out::<P>)),
         shows("/log", Partners, get(portal::log::<P>)),
         shows("/code", Partners, get(portal::code::list::<P>)),
@@ -85,10 +86,10 @@ pub(crate) fn routes<P: Ports>() -> Vec<Route<P>> {
         shows("/numbers", Partners, get(portal::progress::numbers::<P>)),
         shows("/go-live", Partners, get(portal::progress::steps::<P>)),
         shows("/sent", Partners, get(portal::sent::<P>)),
-        shows("/sent-again", Partners, get(resend::own_preview::<P>)),
-        changes("/sent-again", Partners, post(resend::own_send::<P>)),
-        shows("/sent-test", Partners, get(test_webhook::own_ask::<P>)),
-        changes("/sent-test", Partners, post(test_webhook::own_send::<P>)),
+        shows("/sent-again", PartnersByLink, get(resend::own_preview::<P>)),
+        changes("/sent-again", PartnersByLink, post(resend::own_send::<P>)),
+        shows("/sent-test", PartnersByLink, get(test_webhook::own_ask::<P>)),
+        changes("/sent-test", PartnersByLink, post(test_webhook::own_send::<P>)),
         shows("/sent-webhook", Partners, get(portal::sent_one::<P>)),
     ]
 }

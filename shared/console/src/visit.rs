@@ -78,6 +78,11 @@ impl Visit {
         matches!(self.visitor(), Some(Visitor::Operator { role, .. }) if *role >= wanted)
     }
 
+    /// Returns true if the visitor is a partner who came in by its postback URL, and so changes nothing.
+    pub(crate) fn reads_only(&self) -> bool {
+        matches!(self.visitor(), Some(Visitor::Partner { reads_only: true, .. }))
+    }
+
     /// Returns the secret for the forms of this page.
     pub(crate) fn form_secret(&self) -> String {
         self.session.as_ref().map(|token| token.derive(FORM)).unwrap_or_default()

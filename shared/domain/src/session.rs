@@ -16,6 +16,9 @@ use crate::values::ids::Provider;
 
 /// Sets how long a session lasts after its sign-in.
 pub const SESSION_LASTS: SignedDuration = SignedDuration::from_hours(8);
+/// Sets how long a session lasts whose person came in by the partner's postback URL. A token that leaked and was rotated
+/// shows nothing for longer.
+pub const URL_SESSION_LASTS: SignedDuration = SignedDuration::from_hours(1);
 /// Sets how long a partner's link to the portal can be used.
 pub const LINK_LASTS: SignedDuration = SignedDuration::from_mins(15);
 /// Sets how long a sign-in may take, from the first redirect to the return from the issuer.
@@ -73,6 +76,9 @@ pub enum Visitor {
     Partner {
         /// Names the partner.
         provider: Provider,
+        /// Is true if the person came in by the partner's postback URL, and so changes nothing.
+        #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+        reads_only: bool,
     },
 }
 
@@ -89,12 +95,17 @@ pub struct Session {
 impl Session {
     /// Begins a session at this instant.
     pub fn begin(visitor: Visitor, now: Timestamp) -> Self {
-        Self { visitor, expires_at: ends(now, SESSION_LASTS) }
+        let lasts = match &visitor {
+            Visitor::Partner { reads_only: true, .. } => URL_SESSION_LASTS,
+            Visitor::Partner { .. } | Visitor::Operator { .. } => SESSION_LASTS,
+        };
+        Self { visitor, expires_at: ends(now, lasts) }
     }
 
     /// Makes what a link to this partner's portal stores.
     pub fn link(provider: Provider, now: Timestamp) -> Self {
-        Self { visitor: Visitor::Partner { provider }, expires_at: ends(now, LINK_LASTS) }
+        let visitor = Visitor::Partner { provider, reads_only: false };
+        Self { visitor, expires_at: ends(now, LINK_LASTS) }
     }
 
     /// Returns true if it has ended. DynamoDB deletes expired items only within days, so they must be left out.
@@ -217,6 +228,14 @@ mod tests {
     }
 
     #[test]
+    fn a_session_of_an_earlier_version_is_that_of_a_link() {
+        let stored = r#"{"kind":"partner","provider":"acme","expires_at":7}"#;
+        let session: Session = serde_json::from_str(stored).unwrap();
+        assert!(matches!(session.visitor, Visitor::Partner { reads_only: false, .. }));
+        assert_eq!(serde_json::to_string(&session).unwrap(), stored);
+    }
+
+    #[test]
     fn a_link_is_stored_under_another_key_than_a_session() {
         let [session, link] = [Purpose::Session, Purpose::Link].map(|purpose| token(1).key(purpose));
         let hash = |key: &SessionKey| key.as_str().split_once('#').map(|(_, hash)| hash.to_owned());
@@ -226,10 +245,12 @@ mod tests {
     }
 
     #[test]
-    fn a_session_lasts_eight_hours_and_a_link_15_minutes() {
+    fn sessions_and_links_last_as_long_as_they_should() {
         let acme = || Provider::new("acme").unwrap();
-        let begun = Session::begin(Visitor::Partner { provider: acme() }, Timestamp::UNIX_EPOCH);
-        for (session, seconds) in [(begun, 8 * 3600), (Session::link(acme(), Timestamp::UNIX_EPOCH), 900)] {
+        let begun =
+            |reads_only| Session::begin(Visitor::Partner { provider: acme(), reads_only }, Timestamp::UNIX_EPOCH);
+        let link = Session::link(acme(), Timestamp::UNIX_EPOCH);
+        for (session, seconds) in [(begun(false), 8 * 3600), (begun(true), 3600), (link, 900)] {
             let at = |second| Timestamp::from_second(second).unwrap();
             assert!(!session.has_expired(at(seconds - 1)) && session.has_expired(at(seconds)));
         }

@@ -66,6 +66,11 @@ async fn a_partners_tasks(size: Size) {
     check_a_signature(&mut browser, &fixture, &partner.name).await;
     browser.click("Sign out").await;
     browser.look("signed-out", &["Sign in"]).await;
+    browser.fill("url", &format!("{}/postback/{}/{}", fixture.stack.api_url, partner.name, partner.token)).await;
+    browser.click("Open the portal").await;
+    browser.look("read-only", &["read only", "Try a call"]).await;
+    browser.click("Webhooks").await;
+    assert!(!browser.text().await.contains("Send a test"), "a reader sends nothing");
     browser.go(link).await;
     browser.click("Open the portal").await;
     assert!(browser.text().await.contains("This link was used before"), "a link works once");

@@ -109,6 +109,17 @@ async fn a_partner_comes_in_by_a_link_and_tries_a_call() {
     let url = format!("{}/postback/{}/{{token}}?", fixture.stack.api_url, partner.name);
     assert!(kit.text.starts_with("PK") && kit.text.contains(&url), "{kit:?}");
 
+    let mut reader = Browser::new(&fixture.stack, Console::Deployed);
+    let door = reader.open("/sign-in").await;
+    let url = format!("{}/postback/{}/{}", fixture.stack.api_url, partner.name, partner.token);
+    for (url, status) in [(format!("{url}x"), 403), (format!("{url}?user_id={{user}}"), 303)] {
+        assert_eq!(reader.send(&door, "/portal-url", &[("url", &url)]).await.status, status, "{url}");
+    }
+    let home = reader.open("").await;
+    assert!(home.text.contains("read only") && !home.text.contains(&partner.token), "{home:?}");
+    assert!(reader.send(&home, "/try", &fields).await.text.contains("a duplicate"));
+    assert_eq!(reader.send(&home, "/sent-test", &[("campaign", "x")]).await.status, 403);
+
     let mut other = Browser::new(&fixture.stack, Console::Deployed);
     let door = other.open(link).await;
     assert_eq!(other.send(&door, "/portal", &[("link", &token)]).await.status, 403);

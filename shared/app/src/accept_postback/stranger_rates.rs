@@ -39,14 +39,14 @@ impl StrangerRates {
     }
 
     /// Returns true if the address has used up its rate. Counts nothing.
-    pub(super) fn is_used_up(&self, source: IpAddr, now: Timestamp) -> bool {
+    pub fn is_used_up(&self, source: IpAddr, now: Timestamp) -> bool {
         let bucket = self.buckets().get(&network(source)).copied();
         bucket.is_some_and(|mut bucket| bucket.take(self.rate, NonZeroU32::MIN, now).is_err())
     }
 
     /// Counts a call without a good credential. If the address has used up its rate, returns the seconds until another
     /// such call is answered.
-    pub(super) fn take(&self, source: IpAddr, now: Timestamp) -> Result<(), u32> {
+    pub fn take(&self, source: IpAddr, now: Timestamp) -> Result<(), u32> {
         let mut buckets = self.buckets();
         let bucket = buckets.get_or_insert_mut(network(source), || Bucket::full(now));
         bucket.take(self.rate, NonZeroU32::MIN, now)

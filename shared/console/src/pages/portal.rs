@@ -1,5 +1,6 @@
-//! The partners' portal: the way in by a link, the integration with a form that tries a call, the log, and the webhooks.
+//! The partners' portal: the ways in by a link and by one's own URL, the integration with a form that tries a call, the log, and the webhooks.
 
+pub(crate) mod by_url;
 pub(crate) mod code;
 pub(crate) mod progress;
 pub(crate) mod signature;
@@ -102,7 +103,7 @@ pub(crate) async fn follow<P: Ports>(
 /// Returns the partner whose session this is.
 pub(super) fn own(visit: &Visit) -> Result<&Provider, Trouble> {
     match visit.visitor() {
-        Some(Visitor::Partner { provider }) => Ok(provider),
+        Some(Visitor::Partner { provider, .. }) => Ok(provider),
         _ => Err(Trouble::NotFound),
     }
 }
@@ -297,9 +298,11 @@ pub(crate) async fn sent<P: Ports>(
         h1 { "Webhooks" }
         p.lead { "What we send you when your users reach the goals of your campaigns." }
         (gaps(&listed.gaps))
-        p.links {
-            a.button href=(console.site.path("/sent-test")) { "Send a test" } " "
-            a.button href=(console.site.path("/sent-again")) { "Send failed ones again" }
+        @if !visit.reads_only() {
+            p.links {
+                a.button href=(console.site.path("/sent-test")) { "Send a test" } " "
+                a.button href=(console.site.path("/sent-again")) { "Send failed ones again" }
+            }
         }
         (hosts)
         (table(&console.site, SENT_ONE, &listed.deliveries, false))

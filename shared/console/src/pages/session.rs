@@ -11,6 +11,7 @@ use tracing::{info, warn};
 use crate::{
     issuer::{Identity, IdentityFault, Issuer, STATE},
     layout,
+    pages::portal::by_url,
     ports::{Console, Ports},
     reply::{Trouble, redirect},
     return_path::ReturnPath,
@@ -28,9 +29,10 @@ pub(crate) async fn ask<P: Ports>(State(console): State<Arc<Console<P>>>, visit:
     let body = html! {
         section.card.narrow.welcome {
             h1 { "Sign in" }
-            p { "GG3's operators sign in here. A partner comes in by the link that GG3 sent." }
+            p { "GG3's operators sign in here. A partner comes in by the link that GG3 sent, or by its postback URL." }
             p { a.button href=(start) { "Sign in as an operator" } }
         }
+        (by_url::form(&console.site, &visit))
     };
     layout::page(&console.site, &visit, "Sign in", &body)
 }

@@ -7,6 +7,7 @@ use axum::{
 };
 use domain::{
     audit::{Author, Channel, Operation},
+    inbound::credential::TokenHash,
     jiff::SignedDuration,
     session::{Role, Token},
 };
@@ -101,7 +102,9 @@ async fn a_partner_sees_its_own_and_nobody_elses() {
 async fn an_operator_has_no_partners_pages() {
     let rig = Rig::new();
     let admin = rig.operator(Role::Admin).await;
-    for route in routes::<InMemory>().iter().filter(|route| route.access == Access::Partners) {
+    for route in
+        routes::<InMemory>().iter().filter(|route| matches!(route.access, Access::Partners | Access::PartnersByLink))
+    {
         let reply = match route.method {
             Method::POST => rig.post(route.path, Some(&admin), &[]).await,
             _ => rig.get(route.path, Some(&admin)).await,
@@ -264,4 +267,82 @@ async fn a_partner_sees_how_its_own_hosts_do_and_no_others() {
     assert!(rig.get("/webhooks?provider=acme", Some(&operator)).await.text.contains("is down since"));
     store(&down.after(&seen(3, 200)).unwrap());
     assert!(rig.get("/sent", Some(&acme)).await.text.contains("is up again since"));
+}
+
+/// Gives acme the token `good`.
+fn give_a_token(rig: &Rig) {
+    let mut state = rig.world.state();
+    state.partners.get_mut(&provider("acme")).unwrap().token_hashes = vec![TokenHash::of("good")];
+}
+
+#[tokio::test]
+async fn ones_own_postback_url_opens_a_portal_that_changes_nothing() {
+    let rig = Rig::new();
+    give_a_token(&rig);
+    let door = rig.get("/sign-in", None).await.text;
+    assert!(door.contains(r#"action="/console/portal-url""#), "{door}");
+    let url = [("url", "https://gg3.example/postback/acme/good?user_id={user_id}")];
+    let opened = rig.post_from([192, 0, 2, 1], "/portal-url", &url).await;
+    assert_eq!((opened.status, opened.header(header::LOCATION)), (StatusCode::SEE_OTHER, "/console"));
+    let token = Token::parse(&opened.cookie("__Host-session").unwrap()).unwrap();
+    let home = rig.get("", Some(&token)).await.text;
+    assert!(home.contains("acme · read only") && !home.contains("good?"), "{home}");
+    let tried = rig.post("/try", Some(&token), &[("user_id", "u")]).await;
+    assert!(tried.text.contains("<strong>400</strong>"), "{}", tried.text);
+    let again = rig.post("/portal-url", Some(&token), &url).await;
+    assert_eq!(again.status, StatusCode::SEE_OTHER, "{}", again.text);
+    let token = Token::parse(&again.cookie("__Host-session").unwrap()).unwrap();
+    let operator = rig.operator(Role::Operator).await;
+    assert_eq!(rig.post("/portal-url", Some(&operator), &url).await.status, StatusCode::CONFLICT);
+    let sent = rig.get("/sent", Some(&token)).await.text;
+    assert!(!sent.contains("Send a test") && !sent.contains("Send failed"), "{sent}");
+}
+
+#[tokio::test]
+async fn a_reader_opens_what_a_partner_may_and_changes_nothing() {
+    let rig = Rig::new();
+    let delivery = rig.delivery("acme", "").await;
+    let (reader, calls) = (rig.reader("acme").await, rig.world.state().sessions.clone());
+    for route in
+        routes::<InMemory>().iter().filter(|route| route.path != "/sign-out" && !route.path.starts_with("/portal"))
+    {
+        let fields = [("campaign", "welcome"), ("status", "gone"), ("why", "x"), ("id", delivery.as_str())];
+        let reply = match route.method {
+            Method::POST => rig.post(route.path, Some(&reader), &fields).await,
+            _ => rig.get(route.path, Some(&reader)).await,
+        };
+        match route.access {
+            Access::PartnersByLink => assert_eq!(reply.status, StatusCode::FORBIDDEN, "{}", route.path),
+            Access::Operators(_) => assert_eq!(reply.status, StatusCode::NOT_FOUND, "{}", route.path),
+            Access::Partners if route.path != "/sent-webhook" => {
+                assert_eq!(reply.status, StatusCode::OK, "{}", route.path);
+            }
+            _ => {}
+        }
+    }
+    let state = rig.world.state();
+    assert!(state.audit.is_empty() && state.requests.is_empty() && state.resends.is_empty());
+    assert_eq!((state.deliveries[&delivery].round(), state.sessions.clone()), (1, calls));
+}
+
+#[tokio::test]
+async fn a_wrong_url_is_refused_in_the_same_words_and_limited_by_address() {
+    let rig = Rig::new();
+    give_a_token(&rig);
+    let mut answers = std::collections::BTreeSet::new();
+    for url in ["", "acme", "/postback/acme/bad", "/postback/hooli/good", "/postback/globex/good", "<script>"] {
+        let refused = rig.post_from([192, 0, 2, 1], "/portal-url", &[("url", url)]).await;
+        assert_eq!((refused.status, refused.cookie("__Host-session")), (StatusCode::FORBIDDEN, None), "{url}");
+        answers.insert(refused.text);
+    }
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    let wrong = [("url", "/postback/acme/bad")];
+    let tried = async |host| rig.post_from([192, 0, 2, host], "/portal-url", &wrong).await.status;
+    while tried(2).await == StatusCode::FORBIDDEN {}
+    let right = rig.post_from([192, 0, 2, 2], "/portal-url", &[("url", "/postback/acme/good")]).await;
+    assert_eq!((right.status, right.cookie("__Host-session")), (StatusCode::TOO_MANY_REQUESTS, None));
+    assert_eq!(tried(3).await, StatusCode::FORBIDDEN);
+    let mut foreign = request(Method::POST, "/portal-url", None).body(Body::from("url=/postback/acme/good")).unwrap();
+    foreign.headers_mut().insert(header::ORIGIN, "https://evil.example".parse().unwrap());
+    assert_eq!(rig.send(foreign).await.status, StatusCode::FORBIDDEN);
 }

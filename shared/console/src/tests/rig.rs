@@ -10,6 +10,7 @@ use std::{
 };
 
 use app::{
+    accept_postback::StrangerRates,
     memory::{Held, World, lookup_key},
     operators::trace::Trace,
     ports::{
@@ -57,6 +58,7 @@ use domain::{
 use tower::ServiceExt;
 
 use crate::{
+    gateway::Source,
     issuer::{Identity, IdentityFault, Issuer, STATE},
     ports::{Console, Ports},
     routes::router,
@@ -260,6 +262,7 @@ impl Rig {
             dead_letters: world.clone(),
             alarms: world.clone(),
             clock: world.clone(),
+            strangers: StrangerRates::default(),
             click_keys: Held::new(&world, [((), keys)]),
             resolutions: world.clone(),
             audit_retention: Expiring::AuditRecord.default_retention(),
@@ -294,7 +297,12 @@ impl Rig {
     }
 
     pub(super) async fn partner(&self, name: &str) -> Token {
-        self.session(Visitor::Partner { provider: provider(name) }).await
+        self.session(Visitor::Partner { provider: provider(name), reads_only: false }).await
+    }
+
+    /// Opens the session of a partner's engineer who came in by the partner's postback URL.
+    pub(super) async fn reader(&self, name: &str) -> Token {
+        self.session(Visitor::Partner { provider: provider(name), reads_only: true }).await
     }
 
     /// Sends a request as it is.
@@ -304,6 +312,13 @@ impl Rig {
         let bytes = to_bytes(body, usize::MAX).await.unwrap().to_vec();
         let text = String::from_utf8_lossy(&bytes).into_owned();
         Reply { status: parts.status, headers: parts.headers, text, bytes }
+    }
+
+    /// Sends a form without a session from this address.
+    pub(super) async fn post_from(&self, source: [u8; 4], page: &str, fields: &[(&str, &str)]) -> Reply {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        self.send(request(Method::POST, page, None).extension(Source(source.into())).body(Body::from(body)).unwrap())
+            .await
     }
 
     /// Opens a page.
