@@ -136,6 +136,18 @@ where
     lambda_http::lambda_runtime::run(service).await
 }
 
+/// Returns the addresses that test webhooks may reach: this machine too if AWS's endpoint is on it. Otherwise plain http is
+/// a fault.
+fn reach(env: &mut Environment, endpoint: &str, settings: &IssuerSettings) -> Reach {
+    if let Ok(proof) = Development::try_new(endpoint) {
+        return Reach::Development { proof, extra_authorities: None };
+    }
+    if !settings.all_are_https() {
+        env.fault("CONSOLE_URL and the issuer's URLs must begin with https://");
+    }
+    Reach::Public
+}
+
 impl ConsoleFunction {
     /// Builds the function from its environment.
     pub fn wire(mut env: Environment) -> Result<Self, EnvironmentFaults> {
@@ -168,15 +180,7 @@ impl ConsoleFunction {
             env.fault("CONSOLE_URL must be the URL of the console's first page");
         }
         let settings = issuer_settings(&mut env, site.as_ref());
-        let endpoint = aws.endpoint_url().unwrap_or_default();
-        let development = Development::try_new(endpoint).ok();
-        if development.is_none() && !settings.all_are_https() {
-            env.fault("CONSOLE_URL and the issuer's URLs must begin with https://");
-        }
-        let reach = match development {
-            Some(proof) => Reach::Development { proof, extra_authorities: None },
-            None => Reach::Public,
-        };
+        let reach = reach(&mut env, aws.endpoint_url().unwrap_or_default(), &settings);
         let issuer = Oidc::try_new(settings).map_err(|fault| env.fault(fault)).ok();
         let servers = servers(&mut env, reach.clone(), timeout);
         env.finish()?;
