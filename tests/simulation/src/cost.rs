@@ -19,7 +19,7 @@ impl Costs {
     /// Returns the cost of this many units of work, in dollars.
     pub(crate) fn of(&self, what: &str, count: u64) -> f64 {
         let row = self.0.iter().find(|row| row["what"] == what).unwrap_or_else(|| panic!("no unit of work {what}"));
-        let million: f64 = row["total"].as_str().and_then(|text| text.parse().ok()).expect("a total is a number");
+        let million = row["total"].as_f64().expect("a total is a number");
         million * count as f64 / 1e6
     }
 }

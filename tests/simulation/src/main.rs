@@ -1,5 +1,5 @@
 //! Simulates a day of webhooks for 10,000 partners, the largest of which is down for two hours, with and without fair
-//! queues; and one partner that is down while its webhooks wait or do not. Writes `SIMULATION.md` and `SIMULATION.svg` beside its sources. The same seed writes the same files.
+//! queues; and one partner that is down while its webhooks wait or do not. Writes `OUTAGE.md`, `SIMULATION.md` and `SIMULATION.svg` beside its sources. The same seed writes the same files.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -55,10 +55,13 @@ const SCENARIOS: [Scenario; 4] = [
 fn main() {
     let Arguments { seed } = Arguments::parse();
     let partners = Partners::new(&mut Rng::with_seed(seed));
-    let days = SCENARIOS.map(|scenario| (scenario, simulate(scenario, &partners, seed)));
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let outages: Vec<_> = outage::stories().into_iter().map(|story| (outage::play(&story), story)).collect();
-    let report = report::markdown(&days, &outages, &partners, seed);
+    let outages = report::outages(&outages);
+    std::fs::write(folder.join("OUTAGE.md"), &outages).expect("OUTAGE.md can be written");
+    println!("{outages}");
+    let days = SCENARIOS.map(|scenario| (scenario, simulate(scenario, &partners, seed)));
+    let report = report::markdown(&days, &partners, seed);
     std::fs::write(folder.join("SIMULATION.md"), &report).expect("SIMULATION.md can be written");
     std::fs::write(folder.join("SIMULATION.svg"), plot::svg(&days)).expect("SIMULATION.svg can be written");
     println!("{report}");

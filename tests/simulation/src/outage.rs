@@ -59,7 +59,8 @@ pub(crate) struct Told {
     pub(crate) in_vain: u64,
     /// Gives the most requests in a second.
     pub(crate) most_a_second: u64,
-    /// Gives the seconds from the last outage's end until nothing that had been owed until then was left.
+    /// Gives the seconds from the last outage's end, or from the beginning if there is none, until nothing that had been
+    /// owed until then was left.
     pub(crate) drained_after: u64,
     /// Counts the changes from up to down and back.
     pub(crate) transitions: u64,
@@ -244,7 +245,7 @@ impl Play {
                 other => panic!("a delivery ended {other:?}"),
             }
         }
-        let owed_before = state.deliveries.values().filter(|delivery| delivery.created_at() < up_at);
+        let owed_before = state.deliveries.values().filter(|delivery| delivery.created_at() <= up_at);
         let last = owed_before.filter_map(Delivery::ended_at).max().unwrap_or(up_at);
         self.told.drained_after = (last.as_millisecond() - up_at.as_millisecond()).max(0).unsigned_abs().div_ceil(1000);
         let mut seconds: Vec<i64> = state.requests.iter().map(|(at, ..)| at.as_millisecond() / 1000).collect();

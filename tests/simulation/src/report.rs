@@ -41,7 +41,7 @@ const ROWS: [Row; 17] = [
 ];
 
 /// Returns the whole report.
-pub(crate) fn markdown(days: &[(Scenario, Day)], outages: &[(Told, Story)], partners: &Partners, seed: u64) -> String {
+pub(crate) fn markdown(days: &[(Scenario, Day)], partners: &Partners, seed: u64) -> String {
     let mut text = introduction(partners, seed);
     text.push_str("| |");
     for (scenario, _) in days {
@@ -62,7 +62,6 @@ pub(crate) fn markdown(days: &[(Scenario, Day)], outages: &[(Told, Story)], part
         write!(text, " ${} |", thousands(webhooks_cost(day) as u64)).expect("writing to a string cannot fail");
     }
     text.push_str("\n\n![Waits and queues over the day](SIMULATION.svg)\n");
-    text.push_str(&one_partner(outages));
     text.push_str(&the_rest(&Costs::ask(&[])));
     text.push_str(ASSUMPTIONS);
     text
@@ -77,7 +76,7 @@ const OUTAGE_ROWS: [OutageRow; 10] = [
     ("exhausted", |told| thousands(told.exhausted)),
     ("requests while it is down", |told| thousands(told.in_vain)),
     ("most requests in a second", |told| thousands(told.most_a_second)),
-    ("time after the last outage until all owed before are gone", |told| {
+    ("time after the last outage, or the beginning, until all owed before are gone", |told| {
         duration(i64::try_from(told.drained_after).unwrap_or(i64::MAX).saturating_mul(1000))
     }),
     ("times that it is told to be down or up", |told| thousands(told.transitions)),
@@ -86,8 +85,8 @@ const OUTAGE_ROWS: [OutageRow; 10] = [
     ("writes that reserve places", |told| thousands(told.reservations)),
 ];
 
-/// Describes how one partner fares whose server is down.
-fn one_partner(outages: &[(Told, Story)]) -> String {
+/// Returns the page about one partner whose server is down.
+pub(crate) fn outages(outages: &[(Told, Story)]) -> String {
     let mut text = format!("{ONE_PARTNER}| |");
     for (_, story) in outages {
         write!(text, " {} |", story.name).expect("writing to a string cannot fail");
@@ -105,13 +104,13 @@ fn one_partner(outages: &[(Told, Story)]) -> String {
     text
 }
 
-const ONE_PARTNER: &str = "
-## One partner whose server is down
+const ONE_PARTNER: &str = "# One partner whose server is down
 
-Here the use case `DeliverWebhooks` itself runs, in virtual time, over the ports in memory: eight workers with a memory each,
-batches of up to ten. The server answers 503 at once while it is down. Batches follow each other, so requests that hang, and
-would be many before the first fails, are not covered. The 3 hours begin half an hour after the first webhook, which
-become owed for four and a half hours.
+This page is computed: `make simulate` writes it. The use case `DeliverWebhooks` itself runs, in virtual time, over the ports in
+memory: eight workers with a memory each, batches of up to ten. The server answers 503 at once while it is down. Batches
+follow each other, so requests that hang, and would be many before the first fails, are not covered. In the first three
+stories webhooks become owed for four and a half hours, and the server is down from the first half hour on for three.
+After an outage the rate is at most 500 a second, and those of a second may go out together.
 
 ";
 

@@ -105,7 +105,7 @@ mod tests {
     fn a_chart_has_a_bar_for_each_row() {
         let svg = chart::svg(&sample(), "conversions");
         assert_eq!(svg.matches("fill=\"#0b7285\"").count(), 2, "{svg}");
-        for text in ["conversions: transactions", "&lt;a&gt;&amp;<", "width=\"480\"", "width=\"120\"", ">12<"] {
+        for text in ["conversions: transactions", "&lt;a&gt;&amp;\\u{1b}<", "width=\"480\"", "width=\"120\"", ">12<"] {
             assert!(svg.contains(text), "{text}: {svg}");
         }
     }
