@@ -78,6 +78,17 @@ impl Browser {
         .await;
     }
 
+    /// Waits until the page shows this text, without opening it again.
+    pub(crate) async fn until(&self, text: &str) {
+        let shown = "return document.body ? document.body.innerText : ''";
+        eventually(&format!("the page shows {text}"), async || {
+            // The page may be loading itself again just now.
+            let page = self.client.execute(shown, vec![]).await.ok()?;
+            page.as_str().filter(|page| page.contains(text)).map(|_| ())
+        })
+        .await;
+    }
+
     /// Returns the text of the page, as it is shown.
     pub(crate) async fn text(&self) -> String {
         self.find("body").await.text().await.unwrap()

@@ -54,6 +54,7 @@ async fn a_partners_tasks(size: Size) {
 
     browser.go_until(&format!("{}/log", fixture.stack.console.url), &transaction).await;
     browser.look("log", &["Refused calls", "Cure:"]).await;
+    follow_the_log(&mut browser, &fixture, &partner).await;
     browser.click("Webhooks").await;
     browser.look("webhooks", &["Webhooks"]).await;
     test_a_webhook(&mut browser, &fixture, &partner.name).await;
@@ -74,6 +75,16 @@ async fn a_partners_tasks(size: Size) {
     browser.go(link).await;
     browser.click("Open the portal").await;
     assert!(browser.text().await.contains("This link was used before"), "a link works once");
+}
+
+/// Sees a new call appear without loading the page again.
+async fn follow_the_log(browser: &mut Browser, fixture: &Fixture, partner: &Partner) {
+    browser.click("Follow new calls").await;
+    let transaction = fresh("t");
+    assert_eq!(partner.postback(fixture, &sample(&transaction)).await.status, 200);
+    browser.until(&transaction).await;
+    browser.click("Stop following").await;
+    browser.look("log-stopped", &["Follow new calls"]).await;
 }
 
 /// Sends a test to a server that refuses its signature, and another that it accepts.

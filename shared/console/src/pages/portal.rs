@@ -2,6 +2,7 @@
 
 pub(crate) mod by_url;
 pub(crate) mod code;
+mod follow;
 pub(crate) mod progress;
 pub(crate) mod signature;
 
@@ -29,6 +30,7 @@ use domain::{
 };
 use maud::{Markup, html};
 
+use self::follow::Following;
 use super::{
     answer::answer,
     endpoints,
@@ -47,6 +49,7 @@ use crate::{
     visit::Visit,
 };
 
+const LOG: &str = "/log";
 const SENT: &str = "/sent";
 const SENT_ONE: &str = "/sent-webhook";
 
@@ -265,12 +268,22 @@ pub(crate) async fn log<P: Ports>(
     let wanted = postbacks::Wanted { page: page(visit.query.get("accepted"))?, ..postbacks::Wanted::default() };
     let accepted = postbacks::list(ports, &own, &wanted, now).await?;
     let older = |field: &str, more: &[(Provider, Place)]| {
-        let place = more.first().map(|(_, place)| console.site.path_with("/log", &[(field, &place.to_string())]));
+        let place = more.first().map(|(_, place)| console.site.path_with(LOG, &[(field, &place.to_string())]));
         html! { @if let Some(href) = place { p { a href=(href) { "Older" } } } }
+    };
+    let following = Following::of(&visit, now);
+    let count = |since| {
+        let came = refused.items.iter().filter(|one| one.stored.last_received_at >= since).count();
+        let recorded = accepted.transactions.iter().filter(|one| one.recorded_at >= since).count();
+        // The page lists the newest only.
+        let lists =
+            [(came, refused.items.len(), &refused.more), (recorded, accepted.transactions.len(), &accepted.more)];
+        lists.map(|(new, listed, more)| (new, new == listed && !more.is_empty()))
     };
     let body = html! {
         h1 { "Log" }
         p.lead { "Your calls as they arrived. New ones are listed after a few seconds." }
+        (following.shown(&console.site, LOG, now, count))
         (gaps(&refused.gaps))
         h2 { "Refused calls" }
         @if refused.items.is_empty() { section.card.empty { p { "No refused calls." } } }
@@ -280,7 +293,7 @@ pub(crate) async fn log<P: Ports>(
         (transactions(None, &accepted.transactions))
         (older("accepted", &accepted.more))
     };
-    Ok(layout::page(&console.site, &visit, "Log", &body))
+    Ok(following.keep_up(layout::page(&console.site, &visit, "Log", &body)))
 }
 
 /// Lists the webhooks that the partner was sent or is owed.

@@ -346,3 +346,32 @@ async fn a_wrong_url_is_refused_in_the_same_words_and_limited_by_address() {
     foreign.headers_mut().insert(header::ORIGIN, "https://evil.example".parse().unwrap());
     assert_eq!(rig.send(foreign).await.status, StatusCode::FORBIDDEN);
 }
+
+#[tokio::test]
+async fn the_log_is_followed_until_it_is_stopped_or_15_minutes_are_over() {
+    let rig = Rig::new();
+    let acme = rig.partner("acme").await;
+    rig.refusal("acme", "user_id=u").await;
+    let refreshed = async |query: &str| {
+        let page = rig.get(&format!("/log{query}"), Some(&acme)).await;
+        assert_eq!(page.status, StatusCode::OK, "{query}");
+        (page.headers.contains_key("refresh"), page.text)
+    };
+    let (is_followed, page) = refreshed("").await;
+    assert!(!is_followed && page.contains("Follow new calls"), "nobody is followed unasked: {page}");
+    let link = page.split_once("/log?follow=").unwrap().1.split_once('"').unwrap().0;
+    assert_eq!(link, now().as_second().to_string());
+    let (is_followed, page) = refreshed(&format!("?follow={link}")).await;
+    assert!(is_followed && page.contains("1 refused, 0 accepted"), "{page}");
+    assert!(page.contains("Stop following") && !page.contains("http-equiv"), "{page}");
+    let ago = |seconds: i64| format!("?follow={}", now().as_second() - seconds);
+    assert!(refreshed(&ago(899)).await.0);
+    let (is_followed, page) = refreshed(&ago(900)).await;
+    assert!(!is_followed && page.contains("Following has ended"), "{page}");
+    for odd in
+        [ago(-1), "?follow=soon".to_owned(), "?follow=-9999999999999999999".to_owned(), "?follow=%3Cb%3E".to_owned()]
+    {
+        let (is_followed, page) = refreshed(&odd).await;
+        assert!(!is_followed && page.contains("Follow new calls") && !page.contains("<b>"), "{odd}");
+    }
+}
