@@ -3,7 +3,7 @@
 use domain::{
     outbound::{
         delivery::Delivery,
-        endpoint::{Endpoint, EndpointPolicy, Health, Places},
+        endpoint::{Endpoint, EndpointPolicy, Places},
     },
     values::{ids::Provider, time::UnixMillis},
 };
@@ -32,10 +32,10 @@ pub struct StoredEndpoint {
 }
 
 impl StoredEndpoint {
-    /// Returns true if webhooks to the endpoint wait, by this policy: until the endpoint is up, or until their places
-    /// have come.
+    /// Returns true if webhooks to the endpoint wait, by this policy: for a trial of the endpoint, or until their places have
+    /// come. If nobody has tried the endpoint for long, the messages are lost, and nothing waits.
     pub fn makes_wait(&self, policy: EndpointPolicy, now: UnixMillis) -> bool {
-        let held = policy.hold_while_down && *self.endpoint.health() != Health::Up;
+        let held = policy.hold_while_down && self.endpoint.is_tried(now);
         let limited = self.endpoint.rate(policy, now).is_some();
         held || (limited && self.next_place.is_some_and(|next| next / 1000 > now.as_millisecond()))
     }

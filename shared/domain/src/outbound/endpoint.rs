@@ -33,6 +33,9 @@ pub const FRESH: Duration = Duration::from_secs(15);
 pub const DOWN_AFTER: Duration = Duration::from_secs(75);
 /// Gives the time between two trials of an endpoint that is suspected.
 const BETWEEN_TRIALS: Duration = Duration::from_secs(5);
+/// Gives the time after which somebody must have made a trial that was possible. A message that waits is looked at every
+/// 15 minutes, so after twice that time none is left, and waiting for a trial would be waiting for ever.
+const TRIED_WITHIN: Duration = Duration::from_mins(30);
 /// Gives the shortest delay of a message that waits for an endpoint, in seconds.
 const SHORTEST_WAIT_SECONDS: i64 = 5;
 
@@ -230,6 +233,16 @@ impl Endpoint {
                     return Admission::Held;
                 }
                 Admission::Trial(self.with_trial_from(now.plus(between_trials.max(BETWEEN_TRIALS))))
+            }
+        }
+    }
+
+    /// Returns true if the endpoint is suspected or down and somebody tries it, so that deliveries wait for the result.
+    pub fn is_tried(&self, now: UnixMillis) -> bool {
+        match self.health {
+            Health::Up => false,
+            Health::Suspected { trial_from, .. } | Health::Down { trial_from, .. } => {
+                now < trial_from.plus(TRIED_WITHIN)
             }
         }
     }

@@ -106,6 +106,15 @@ fn the_last_attempt_of_a_round_is_a_trial_only_if_nobody_else_was_for_six_hours(
 }
 
 #[test]
+fn nothing_waits_for_an_endpoint_that_nobody_tries() {
+    let minutes = |minutes: i64| moment(75_000 + minutes * 60_000);
+    assert!(down().is_tried(minutes(29)) && !down().is_tried(minutes(30)));
+    let Admission::Trial(tried) = down().admit(1, Duration::from_hours(6), minutes(31)) else { panic!() };
+    assert!(tried.is_tried(minutes(31 + 360 + 29)) && !tried.is_tried(minutes(31 + 360 + 30)));
+    assert!(!Endpoint::default().is_tried(moment(0)));
+}
+
+#[test]
 fn a_message_that_waits_long_is_looked_at_seldom() {
     for (overdue, seconds) in [(-9, 5), (0, 5), (11, 5), (12, 6), (100, 50), (1_800, 900), (99_999, 900)] {
         assert_eq!(wait_seconds(moment(0), moment(overdue * 1000)), seconds, "{overdue}");
