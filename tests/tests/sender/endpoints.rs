@@ -1,16 +1,27 @@
 //! Lets a partner's file hold webhooks back while its host is down, and limit them.
 
 use app::ports::{
-    EndpointKey, Endpoints as _,
+    Deliveries as _, EndpointKey, Endpoints as _,
     Replaced::{Changed, Done},
     Reservation, Reserved, StoredEndpoint,
 };
-use domain::outbound::{
-    attempt::AttemptOutcome,
-    delivery::Status,
-    endpoint::{Endpoint, Health, Observation, Places},
+use domain::{
+    outbound::{
+        attempt::AttemptOutcome,
+        delivery::{Delivery, Message, Status},
+        endpoint::{Endpoint, Health, Observation, Places},
+        notice::{NOTICES, Notice},
+        webhook::endpoint_of,
+    },
+    values::{
+        ids::{ChainTicket, DeliveryId},
+        time::UnixMillis,
+    },
 };
-use tests::{eventually, partner_simulator::Answer};
+use tests::{
+    eventually,
+    partner_simulator::{Answer, Signature},
+};
 
 use crate::{
     fixture::{Fixture, now},
@@ -19,7 +30,7 @@ use crate::{
 };
 
 fn key(partner: &Partner) -> EndpointKey {
-    let host = domain::outbound::webhook::endpoint_of(&partner.agreed.url).unwrap();
+    let host = endpoint_of(&partner.agreed.url).unwrap();
     EndpointKey { provider: partner.provider(), host }
 }
 
@@ -94,9 +105,9 @@ async fn an_endpoint_in_the_table_is_replaced_by_its_version_and_gives_no_place_
     assert_eq!(endpoints.reserve(&key, later).await, Ok(Reserved::Done(Places { first: 2_000_000, step: 10 })));
 
     let seen = |number: i64, status| Observation {
-        delivery_id: domain::values::ids::DeliveryId::new(format!("d-{number}")).unwrap(),
+        delivery_id: DeliveryId::new(format!("d-{number}")).unwrap(),
         outcome: AttemptOutcome::Status(status),
-        at: domain::values::time::UnixMillis::from_millisecond(number * 40_000),
+        at: UnixMillis::from_millisecond(number * 40_000),
     };
     let down = Endpoint::default().after_all(&[seen(0, 503), seen(1, 503), seen(2, 503)]).unwrap();
     let up = down.after(&seen(3, 200)).unwrap();
@@ -128,4 +139,64 @@ async fn simultaneous_reservations_get_different_places() {
     }
     first.sort_unstable();
     assert_eq!(first, (0..8).map(|number| 1_000 + 2 * number).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_transition_is_stored_with_its_notice_or_not_at_all() {
+    let fixture = Fixture::shared().await;
+    let partner = Partner::new(fixture, [Answer::status(200)]).await;
+    let key = key(&partner);
+    let endpoints = fixture.endpoints().with_notices(fixture.stack.table("deliveries").to_owned());
+    let seen = |number: i64, status| Observation {
+        delivery_id: DeliveryId::new(format!("d-{number}")).unwrap(),
+        outcome: AttemptOutcome::Status(status),
+        at: UnixMillis::from_millisecond(number * 40_000),
+    };
+    let down = Endpoint::default().after_all(&[seen(0, 503), seen(1, 503), seen(2, 503)]).unwrap();
+    let notice = |version, byte| {
+        let notice = Notice::EndpointDown {
+            host: key.host.clone(),
+            since: now(),
+            fault: "answered 503".into(),
+            held: false,
+            version,
+        };
+        Delivery::of_notice(partner.provider(), notice, now(), ChainTicket::from_random([byte; 8]))
+    };
+    let (told, rival) = (notice(1, 1), notice(2, 2));
+    assert_eq!(endpoints.replace(&key, &down, Some(&told)).await, Ok(Done));
+    assert_eq!(fixture.stored(told.id()).await, told);
+    // Another worker with the same version stores neither.
+    assert_eq!(endpoints.replace(&key, &down, Some(&rival)).await, Ok(Changed));
+    assert_eq!(fixture.deliveries().read(rival.id()).await, Ok(None));
+    assert_eq!(endpoints.find(&key).await.unwrap().endpoint, down);
+}
+
+#[tokio::test]
+async fn a_partner_is_told_by_a_signed_webhook_that_a_webhook_is_exhausted() {
+    let fixture = Fixture::shared().await;
+    let answers = [Answer::status(503)];
+    let mut partner = Partner::new(fixture, answers).await;
+    let notify = partner.simulator.webhook_url(&partner.name);
+    let campaign = serde_json::json!({"name": "welcome", "goal": {"type": "registration"},
+        "active_from": "2026-01-01T00:00:00Z", "initial_interval_seconds": 1, "webhook": {"url": partner.agreed.url}});
+    let file = serde_json::json!({"provider": partner.name, "media_buying": {"campaigns": [campaign]},
+        "notify": {"url": format!("{notify}/notices")}});
+    partner.save_file(file.to_string()).await;
+    let sender = fixture.sender().await;
+    let message = partner.owe().await;
+    let ended = fixture.to_the_end(&sender.function, &message).await;
+    assert_eq!(ended.status(), Status::Exhausted);
+    let first = eventually("the notice's message is sent", async || {
+        let notice = |message: &Message| message.provider == partner.provider() && message.campaign.as_str() == NOTICES;
+        fixture.arrivals.so_far(notice).pop()
+    })
+    .await;
+    assert_eq!(sender.give(std::slice::from_ref(&first)).await, [0; 0]);
+    let received = partner.received().await;
+    let told = received.iter().find(|request| request.target.ends_with("/notices")).unwrap();
+    assert_eq!(told.signature, Signature::Verified);
+    assert_eq!(told.header("webhook-id"), Some(first.delivery_id.as_str()));
+    let body: serde_json::Value = serde_json::from_str(&told.body).unwrap();
+    assert_eq!((&body["type"], &body["data"]["campaign"]), (&"gg3.webhook.exhausted".into(), &"welcome".into()));
 }

@@ -3,16 +3,19 @@
 use std::time::Duration;
 
 use adapters::dynamodb::item::media_buying::DeliveryItem;
+use app::ports::{EndpointKey, Endpoints as _, Replaced};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     outbound::{
         attempt::{self, AttemptOutcome, FinishedAttempt},
         campaign::CampaignState,
         delivery::{AttemptDecision, Delivery, DeliveryPace, Message, Status},
+        endpoint::{Endpoint, Observation},
         retry::RetryPolicy,
+        webhook::endpoint_of,
     },
     values::{
-        ids::{ChainTicket, ClaimMark},
+        ids::{ChainTicket, ClaimMark, DeliveryId},
         time::UnixMillis,
     },
 };
@@ -114,6 +117,20 @@ fn failed(delivery: &Delivery) -> Delivery {
     }
 }
 
+/// Stores that the partner's host is down, and that somebody has tried it just now.
+async fn is_down(partner: &Partner, fixture: &Fixture) {
+    let failed = |ago: u64| Observation {
+        delivery_id: DeliveryId::new(format!("d-{ago}")).unwrap(),
+        outcome: AttemptOutcome::Status(503),
+        at: now().minus(Duration::from_secs(ago)),
+    };
+    let down = Endpoint::default().after_all(&[failed(90), failed(60), failed(0)]).unwrap();
+    assert!(down.down_since().is_some());
+    let host = endpoint_of(&partner.agreed.url).unwrap();
+    let key = EndpointKey { provider: partner.provider(), host };
+    assert_eq!(fixture.endpoints().replace(&key, &down, None).await, Ok(Replaced::Done));
+}
+
 #[tokio::test]
 async fn only_overdue_deliveries_are_swept_at_most_once_an_hour() {
     let fixture = Fixture::of_one_test().await;
@@ -121,9 +138,11 @@ async fn only_overdue_deliveries_are_swept_at_most_once_an_hour() {
     let sweep = Sweep::new(fixture, &proxy).await;
     let open = Partner::new(fixture, [Answer::status(200)]).await;
     let paused = Partner::agreeing(fixture, [], |agreed| agreed.paused = true).await;
-    let [late, waiting, young] =
-        [open.owed_since(long_ago()), paused.owed_since(long_ago()), open.owed_since(now().minus(GRACE / 2))];
-    for delivery in [&late, &waiting, &young] {
+    let sparing = Partner::agreeing(fixture, [], |agreed| agreed.hold_while_down = true).await;
+    is_down(&sparing, fixture).await;
+    let [late, waiting, held] = [&open, &paused, &sparing].map(|partner| partner.owed_since(long_ago()));
+    let young = open.owed_since(now().minus(GRACE / 2));
+    for delivery in [&late, &waiting, &held, &young] {
         fixture.put(delivery).await;
     }
     sweep.once(|settings| settings).await;
@@ -144,7 +163,7 @@ async fn only_overdue_deliveries_are_swept_at_most_once_an_hour() {
     sweep.once(|settings| settings.variable("SWEEP_AGAIN_SECONDS", "0")).await;
     eventually("a sweep sends a second message after an hour", async || (sweep.of(&late).len() == 2).then_some(()))
         .await;
-    assert_eq!((sweep.of(&waiting).len(), sweep.of(&young).len()), (0, 0));
+    assert_eq!([&waiting, &held, &young].map(|delivery| sweep.of(delivery).len()), [0; 3]);
 
     // The sweep's messages replace the lost ones. Although there are two chains of messages, one request is made.
     let sender = fixture.sender().await;
