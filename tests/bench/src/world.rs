@@ -41,7 +41,7 @@ const WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const CHUNK_BYTES: usize = 300_000;
 
 /// Lists our tables and the contenders' tables with their keys.
-const TABLES: [(&str, &[&str]); 12] = [
+const TABLES: [(&str, &[&str]); 13] = [
     ("partners", &["provider"]),
     ("secrets", &["owner"]),
     ("postbacks", &["provider_transaction", "revision"]),
@@ -52,6 +52,7 @@ const TABLES: [(&str, &[&str]); 12] = [
     ("participants", &["user_id"]),
     ("deliveries", &["delivery_id"]),
     ("attempts", &["delivery_id", "attempt"]),
+    ("endpoints", &["provider", "host"]),
     ("records", &["pk"]),
     ("idempotency", &["id"]),
 ];
@@ -204,6 +205,7 @@ impl World {
             ("PARTICIPANTS_TABLE", "participants".to_owned()),
             ("DELIVERIES_TABLE", "deliveries".to_owned()),
             ("ATTEMPTS_TABLE", "attempts".to_owned()),
+            ("ENDPOINTS_TABLE", "endpoints".to_owned()),
             ("TABLE", "records".to_owned()),
             ("TOKEN_HASHES", hashes),
             ("CONVERSIONS_QUEUE_URL", queue("gg3-conversions")),

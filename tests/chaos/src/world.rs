@@ -17,7 +17,7 @@ use tests::{
 
 /// Names the tables that functions write. Each run has its own copies of these tables, but reads the configuration from
 /// the deployed tables.
-const TABLES: [&str; 5] = ["postbacks", "refusals", "participants", "deliveries", "attempts"];
+const TABLES: [&str; 6] = ["postbacks", "refusals", "participants", "deliveries", "attempts", "endpoints"];
 /// Names the queues that functions read or write, each with the dead-letter queue for messages received too often.
 const QUEUES: [(&str, Option<&str>); 10] = [
     ("conversion-dead-letters", None),
